@@ -1,0 +1,68 @@
+# The commands of Schakel, as README.md and docs give them; each runs what a developer would type.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+NAMES := contracts chassis triage capacity placement reporting embedded simulator
+MEMBERS := shared/contracts shared/chassis services/triage services/capacity services/placement services/reporting deploy/embedded deploy/simulator
+SOURCES := $(MEMBERS:%=%/src)
+
+export PORT ?= 8080
+export RUN_DIR ?= .run
+export KEYS_DIR ?= $(RUN_DIR)/keys
+
+.PHONY: install lock run stop status logs reset replay token check format test bench docs assets
+
+# The stamp is newer than the lock and the manifests exactly when the environment holds them.
+install: .venv/.installed
+
+.venv/.installed: requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Schakel needs Python 3.11 or newer: apt-get install python3.11 python3.11-venv")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "installing the packages of requirements.lock …" >&2
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+# uv.lock writes the host names of registries, which do not belong in a repository: the lock is a hash-pinned requirements file.
+lock: $(UV)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		$(NAMES:%=--no-emit-package schakel-%) --group dev pyproject.toml -o requirements.lock
+
+$(UV):
+	@$(MAKE) --no-print-directory install
+
+run: install
+	@exec $(BIN)/python -m embedded run
+
+stop status logs reset: install
+	@exec $(BIN)/python -m embedded $@
+
+replay: install
+	@exec $(BIN)/python -m simulator replay $(FILE)
+
+token: install
+	@exec $(BIN)/python -m chassis token --role $(ROLE) $(if $(ORG),--org $(ORG)) $(if $(REGION),--region $(REGION)) $(if $(TTL),--ttl $(TTL))
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES) tests
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts --check
+
+# Tests are one run: one broker and one PostgreSQL, which the fixtures start when the first test asks for them.
+test: install
+	$(BIN)/pytest $(ARGS)
+
+bench: install
+	$(BIN)/python -m tests.benchmarks
+
+docs: install
+	$(BIN)/python -m contracts

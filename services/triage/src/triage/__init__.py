@@ -1,0 +1,1 @@
+"""Schakel's triage service: a workspace member with its place in the import rules; its code comes with its own issue."""
