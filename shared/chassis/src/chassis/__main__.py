@@ -1,0 +1,88 @@
+"""Commands of the chassis: keys and tokens of the local system, topics, and one process for several APIs."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chassis.keys import Issuer, ensure_keys
+from chassis.roles import Role
+from chassis.settings import ServiceSettings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+_ISSUED = [role for role in Role if role is not Role.VISITOR]
+
+
+class TopicSettings(BaseSettings):
+    """How topics are made."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    partitions: int = Field(default=12, ge=1, title="Partitions", description="Of every topic; never changes afterwards.")
+    replication: int = Field(default=1, ge=1, title="Replication", description="Copies of every partition.")
+
+
+@app.command()
+def keys() -> None:
+    """Make the local issuer's key where there is none."""
+    ensure_keys(ServiceSettings.from_environment().keys_dir)
+
+
+@app.command()
+def token(
+    role: Annotated[str, typer.Option(help="What the holder is.")],
+    org: Annotated[str | None, typer.Option(help="The organisation of a provider or hospital.")] = None,
+    region: Annotated[str | None, typer.Option(help="ROAZ code; for dpg and coordinator the VR code.")] = None,
+    ttl: Annotated[int, typer.Option(help="Seconds until it expires; negative makes an expired one.")] = 43_200,
+) -> None:
+    """Print a bearer token for the local system and nothing else; needs no running one."""
+    if role not in _ISSUED:
+        raise typer.BadParameter(f"there is no such role; the roles are {', '.join(_ISSUED)}", param_hint="--role")
+    settings = ServiceSettings.from_environment()
+    issuer = Issuer(ensure_keys(settings.keys_dir), settings.auth_issuer, settings.auth_audience)
+    typer.echo(issuer.token(Role(role), org=org or None, region=region or None, ttl=timedelta(seconds=ttl)))
+
+
+@app.command()
+def topics() -> None:
+    """Make the topics that are missing."""
+    # Here and below: printing a token must not wait for what it does not need.
+    from chassis.logging import configure_logging  # noqa: PLC0415  as said
+    from chassis.topics import create_topics  # noqa: PLC0415  as said
+
+    settings, how = ServiceSettings.from_environment(), TopicSettings()
+    configure_logging(settings, "chassis.topics")
+    asyncio.run(
+        create_topics(
+            settings.kafka_bootstrap_servers, namespace=settings.namespace, partitions=how.partitions, replication=how.replication
+        )
+    )
+
+
+@app.command()
+def serve(
+    services: Annotated[list[str], typer.Argument(help="Services whose APIs this process serves.")],
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve APIs in one process."""
+    from chassis.http.server import apis, server, together  # noqa: PLC0415  as above
+    from chassis.logging import configure_logging  # noqa: PLC0415  as above
+
+    configure_logging(ServiceSettings.from_environment(), "api")
+    try:
+        served = apis(services)
+    except LookupError as unknown:
+        raise typer.BadParameter(str(unknown.args[0])) from None
+    running = server(together(served), host=host, port=port)
+    running.run()
+    if not running.started:
+        raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,81 @@
+"""Heartbeats: each worker says, partition by partition, that it lives and where it is."""
+
+import asyncio
+
+import faust
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.exceptions import ConsumerNotStarted
+
+from chassis.errors import Unavailable
+from chassis.settings import ServiceSettings
+from chassis.sql import Database
+
+log = structlog.get_logger()
+
+_EVERY_SECONDS = 2.0
+
+# The position is the one stored with the rows that it made, not what the consumer believes. One that has not moved keeps its time, so that
+# a reader can tell a frozen worker from an idle one.
+_BEAT = """
+insert into heartbeats (reader, topic, partition, at, position, end_offset, moved_at, instance)
+select $1, b.topic, b.partition, clock_timestamp(), coalesce(p.next_offset, 0), b.end_offset, clock_timestamp(), $2
+from unnest($3::text[], $4::int[], $5::bigint[]) as b (topic, partition, end_offset)
+left join reader_positions p on p.reader = $1 and p.topic = b.topic and p.partition = b.partition
+on conflict (reader, topic, partition) do update
+set at = excluded.at, position = excluded.position, end_offset = excluded.end_offset, instance = excluded.instance,
+    moved_at = case when heartbeats.position < excluded.position or excluded.position >= excluded.end_offset
+                    then excluded.moved_at else heartbeats.moved_at end
+"""
+
+
+class Heartbeats:
+    """Writes where this worker is, every two seconds."""
+
+    def __init__(self, settings: ServiceSettings, database: Database, reader: str, app: faust.App) -> None:
+        """Watch this Faust app."""
+        self._settings = settings
+        self._database = database
+        self._reader = reader
+        self._app = app
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        # Its own consumer, because the worker's would say nothing new about a log that it has stopped reading.
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.kafka_bootstrap_servers)
+        await asyncio.wait_for(consumer.start(), timeout=20)
+        try:
+            while True:
+                await self._beat(consumer)
+                await asyncio.sleep(_EVERY_SECONDS)
+        finally:
+            await consumer.stop()
+
+    async def _beat(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            mine = [TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment()] if self._app.started else []
+        except ConsumerNotStarted:
+            # The app says that it has started some time before its consumer has.
+            return
+        if not mine:
+            return
+        try:
+            ends = await consumer.end_offsets(mine)
+        except KafkaError:
+            # No beat: the row grows old, and "ready" says so.
+            log.warning("kafka away, no heartbeat")
+            return
+        prefix = self._settings.named("")
+        try:
+            async with self._database.connection() as connection:
+                await connection.execute(
+                    _BEAT,
+                    self._reader,
+                    self._settings.instance,
+                    [tp.topic.removeprefix(prefix) for tp in mine],
+                    [tp.partition for tp in mine],
+                    [ends[tp] for tp in mine],
+                )
+        except Unavailable:
+            log.warning("database away, no heartbeat")

@@ -1,0 +1,182 @@
+"""What a reader gets from Kafka, and what it makes of it before it opens a transaction."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from chassis.cloudevents import Attributes, attributes_of, readable
+from chassis.errors import Rejected
+from chassis.sql import LONGEST_KEY, Transaction
+from contracts.event import Event
+from contracts.topic import Topic
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+TOPIC_ID_HEADER = "topic_id"
+"""Carried by the first record of each partition, and by nothing else: it says which topic this is, not what happened."""
+
+# PostgreSQL's text cannot hold a NUL, and no text of ours has one: the escape, where its backslash is not itself escaped.
+_HOLDS_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+_NO_TIME = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies on Kafka; key and headers as far as they are text."""
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+    key: str | None
+    headers: Mapping[str, str]
+    body: bytes
+    is_tombstone: bool = False
+
+    @property
+    def attributes(self) -> Attributes:
+        return attributes_of(self.headers)
+
+    @property
+    def is_topic_id(self) -> bool:
+        return TOPIC_ID_HEADER in self.headers
+
+    @classmethod
+    def of_message(cls, topic: Topic, message: Any) -> "Record":
+        """From Faust's message; the topic without namespace."""
+        return cls(
+            topic=topic.name,
+            partition=message.partition,
+            offset=message.offset,
+            appended_at=_instant(message.timestamp),
+            key=_text(message.key),
+            headers=readable(message.headers or ()),
+            body=message.value or b"",
+            is_tombstone=message.value is None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E_co]):
+    """An event that kept its contract, in the order of its key."""
+
+    event: E_co
+    key: str
+    version: int
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: datetime
+    appended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that breaks the contract of its topic, and why."""
+
+    record: Record
+    reason: str
+    version: int | None
+    """None when key, type or sequence cannot be read: then it blocks no key."""
+
+
+Handler = Callable[[Transaction, Sequence[Received[Any]]], Awaitable[None]]
+OnParked = Callable[[Transaction, Sequence[str], bool], Awaitable[None]]
+Take = Callable[[Transaction, Sequence[Record]], Awaitable[Sequence[Rejected | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a service does with the events of one topic.
+
+    A handler gets a run of events of its type, in order, within the transaction of the batch; it has no effects outside of it. It
+    raises `Rejected` when an event can never succeed, which parks that event.
+    """
+
+    topic: Topic
+    handlers: Mapping[type[Event], Handler]
+    on_parked: OnParked | None = None
+    """Told which keys have an event parked (True) and which no longer (False), in the transaction that does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submissions:
+    """What a service does with the records of a topic on which outsiders write: each is taken, or rejected alone.
+
+    `take` gives one verdict a record, in their order; what it takes counts once by ids of its own, for a record may come again.
+    """
+
+    topic: Topic
+    take: Take
+
+
+class HasTopic(Protocol):
+    """A reading or submissions."""
+
+    @property
+    def topic(self) -> Topic: ...
+
+
+def parse(topic: Topic, record: Record) -> Received[Event] | Broken:
+    """Hold a record to the contract of its topic."""
+    attributes = record.attributes
+    is_addressed = record.key is not None and attributes.sequence is not None
+    event_type = topic.event_type(attributes.type) if attributes.type else None
+    version = attributes.sequence if is_addressed and event_type is not None else None
+
+    if record.key is None:
+        return Broken(record, "the key is missing, too long, not UTF-8 or holds a NUL", None)
+    if (problem := attributes.problem()) is not None:
+        return Broken(record, problem, version)
+    if event_type is None:
+        return Broken(record, "the topic carries no such ce_type", None)
+    assert attributes.sequence is not None
+    assert attributes.time is not None
+    if _HOLDS_NUL.search(record.body):
+        return Broken(record, "the body holds a NUL character", version)
+    try:
+        event = event_type.parse(record.body)
+    except ValidationError as error:
+        return Broken(record, reason_of(error), version)
+    return Received(
+        event=event,
+        key=record.key,
+        version=attributes.sequence,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        recorded_at=attributes.time,
+        appended_at=record.appended_at,
+    )
+
+
+def reason_of(error: ValidationError) -> str:
+    """Why a body breaks its contract: places and kinds of fault, never what was sent."""
+    # A misspelt field name is input too, so only names that the contract knows are shown: pydantic's own error types and messages
+    # carry none of the input when inputs are hidden, and the locations of missing or wrong fields are the contract's names.
+    faults = [
+        f"{'/'.join(str(step) for step in fault['loc']) or 'body'}: {fault['type']}"
+        for fault in error.errors(include_input=False, include_url=False)
+    ]
+    return "the body breaks the contract: " + "; ".join(faults[:10])
+
+
+def _text(raw: bytes | None) -> str | None:
+    try:
+        text = raw.decode() if raw and len(raw) <= LONGEST_KEY else None
+    except UnicodeDecodeError:
+        return None
+    return None if text is None or "\x00" in text else text
+
+
+def _instant(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        # Where the sender sets the time it may set one that no calendar has.
+        return _NO_TIME
