@@ -1,0 +1,9 @@
+"""`python -m capacity api | worker | relay | migrate | parked`."""
+
+from capacity.bootstrap import SERVICE
+from chassis.command import commands
+
+cli = commands(SERVICE)
+
+if __name__ == "__main__":
+    cli()

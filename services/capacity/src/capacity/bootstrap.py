@@ -1,0 +1,85 @@
+"""Where the parts of capacity are put together; the only place that knows the concrete classes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from capacity.adapters.sql.forgetting import forget_report_ids
+from capacity.adapters.sql.work import SqlWork
+from capacity.application.expire_units import UNIT_EXPIRES, expire_units
+from capacity.config import CapacitySettings
+from capacity.entrypoints.api import flows, locations, registry_batch, reports, units
+from capacity.entrypoints.api.wiring import Capacity
+from capacity.entrypoints.stream import submissions
+from chassis.auth import Keyring
+from chassis.command import Service, WorkerParts
+from chassis.health import Health, Reads
+from chassis.http.app import create_app
+from chassis.http.idempotency import prune_idempotency_keys
+from chassis.sql import Database, Transaction
+from chassis.timers import OnDue, Timer
+from contracts.capacity import REPORTS
+
+NAME = "capacity"
+
+_FORGET_EVERY_SECONDS = 600.0
+
+
+def api() -> FastAPI:
+    """The API."""
+    settings = CapacitySettings.from_environment(NAME)
+    database = Database(settings.database_url, pool_size=settings.database_pool, application_name="capacity.api")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        app.state.capacity = Capacity(database, settings.age_limits)
+        try:
+            yield
+        finally:
+            await database.close()
+
+    return create_app(
+        service=NAME,
+        title="Schakel: capacity",
+        description="Who has room: the register of places, what is reported about them, and who came and left.",
+        settings=settings,
+        lifespan=lifespan,
+        routers=[locations.router, units.router, registry_batch.router, reports.router, flows.router],
+        health=Health(database, [Reads(NAME, [REPORTS.name])]),
+    )
+
+
+def worker_parts(settings: CapacitySettings, database: Database) -> WorkerParts:
+    """What the worker does: it takes the reports on Kafka, lets old figures become unknown, and forgets old ids."""
+
+    async def forget() -> None:
+        while True:
+            async with database.connection() as connection:
+                await forget_report_ids(connection)
+                await prune_idempotency_keys(connection)
+            await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+    return WorkerParts(
+        readings=[submissions(Keyring.of(settings), settings.age_limits)],
+        timers={UNIT_EXPIRES: expiring(settings)},
+        tasks={"forget": forget},
+    )
+
+
+def expiring(settings: CapacitySettings) -> OnDue:
+    """The handler of the timers of units."""
+    ages = settings.age_limits
+
+    async def on_due(tx: Transaction, timers: Sequence[Timer], now: datetime) -> None:
+        await expire_units(SqlWork(tx, ages), [UUID(timer.subject) for timer in timers], now)
+
+    return on_due
+
+
+SERVICE = Service(name=NAME, settings=partial(CapacitySettings.from_environment, NAME), api=api, worker_parts=worker_parts)

@@ -1,0 +1,179 @@
+"""Capacity as its users meet it: the real API on a real database; the relay and Kafka are left to those tests that need them."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from capacity.application.expire_units import UNIT_EXPIRES
+from capacity.bootstrap import api, expiring
+from capacity.config import CapacitySettings
+from chassis.keys import Issuer, ensure_keys
+from chassis.roles import Role
+from chassis.sql import Database
+from chassis.testing.databases import Databases, migrate
+from chassis.timers import TimerLoop
+
+ZORGGROEP = "zorggroep-oost"
+
+
+@dataclass
+class Capacity:
+    """A running capacity service, and the people who use it."""
+
+    client: httpx.AsyncClient
+    database: Database
+    settings: CapacitySettings
+    issuer: Issuer
+    app: FastAPI
+    tokens: dict[tuple[Role, str | None, int], str] = field(default_factory=dict)
+
+    def a_report(self, unit_id: str, **fields: Any) -> dict[str, Any]:
+        return a_report(unit_id, **fields)
+
+    def token(self, role: Role = Role.PROVIDER, org: str | None = ZORGGROEP, ttl: int = 3600) -> str:
+        key = (role, org, ttl)
+        if key not in self.tokens:
+            self.tokens[key] = self.issuer.token(role, org=org, ttl=timedelta(seconds=ttl))
+        return self.tokens[key]
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        role: Role = Role.PROVIDER,
+        org: str | None = ZORGGROEP,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        content = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
+        sent = {
+            "Authorization": f"Bearer {self.token(role, org)}",
+            **({"Content-Type": "application/json"} if content else {}),
+            **(headers or {}),
+        }
+        return await self.client.request(method, f"/capacity/v1/{path}", content=content, headers=sent)
+
+    async def post(self, path: str, body: Any = None, **how: Any) -> httpx.Response:
+        return await self.send("POST", path, body, **how)
+
+    async def get(self, path: str, **how: Any) -> httpx.Response:
+        return await self.send("GET", path, **how)
+
+    async def lines(self, path: str, lines: list[Any], **how: Any) -> list[dict[str, Any]]:
+        body = b"\n".join(line if isinstance(line, bytes) else orjson.dumps(line) for line in lines) + b"\n"
+        answer = await self.post(path, body, headers={"Content-Type": "application/x-ndjson"}, **how)
+        assert answer.status_code == 200, answer.text
+        return [orjson.loads(line) for line in answer.content.splitlines()]
+
+    async def location(self, **fields: Any) -> str:
+        form = {"name": "De Linde", "sector": "VVT", "municipality": "GM0200", **fields}
+        answer = await self.post("locations", {name: value for name, value in form.items() if value is not ...})
+        assert answer.status_code in (200, 201), answer.text
+        return str(answer.json()["location_id"])
+
+    async def unit(self, location_id: str | None = None, **fields: Any) -> str:
+        location_id = location_id or await self.location()
+        answer = await self.post("units", {"location_id": location_id, "name": "Eik", "care_type": "ELV_HOOG", "cohort": "GEEN", **fields})
+        assert answer.status_code in (200, 201), answer.text
+        return str(answer.json()["unit_id"])
+
+    async def report(self, unit_id: str, *, role: Role = Role.PROVIDER, org: str | None = ZORGGROEP, **fields: Any) -> dict[str, Any]:
+        answer = await self.post("reports", a_report(unit_id, **fields), role=role, org=org)
+        assert answer.status_code == 202, answer.text
+        taken: dict[str, Any] = answer.json()
+        return taken
+
+    async def shown(self, unit_id: str) -> dict[str, Any]:
+        answer = await self.get(f"units/{unit_id}")
+        assert answer.status_code == 200, answer.text
+        return {**answer.json(), "etag": answer.headers["etag"]}
+
+    async def figures(self, unit_id: str) -> tuple[Any, ...]:
+        shown = await self.shown(unit_id)
+        return tuple(shown[name] for name in ("total", "open", "occupied", "reserved", "free"))
+
+    async def published(self, topic: str, key: str | None = None) -> list[dict[str, Any]]:
+        """What is in the outbox for this topic, in its order."""
+        rows = await self.rows(
+            "select payload, version from outbox where aggregatetype = $1 and ($2::text is null or aggregateid = $2) order by id",
+            topic,
+            key,
+        )
+        return [{**orjson.loads(row["payload"]), "_version": row["version"]} for row in rows]
+
+    async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with self.database.connection() as connection:
+            return await connection.fetch(statement, *arguments)
+
+    async def later(self, **by: float) -> None:
+        """Let time pass on the database's clock."""
+        await self.rows(
+            "insert into clock_shift (shift) values ($1) on conflict (only_row) do update set shift = clock_shift.shift + excluded.shift",
+            timedelta(**by),
+        )
+
+    async def timers_go_off(self) -> None:
+        """What the worker does four times a second."""
+        loop = TimerLoop(self.database, "capacity", {UNIT_EXPIRES: expiring(self.settings)})
+        while await loop.fire_due():
+            pass
+
+
+def a_report(unit_id: str, **fields: Any) -> dict[str, Any]:
+    """A full report of now; a field given as `...` is left out."""
+    report = {
+        "report_id": str(uuid4()),
+        "unit_id": unit_id,
+        "source": "PLANNER",
+        "age_seconds": 0,
+        "total": 12,
+        "open": 10,
+        "occupied": 7,
+        "reserved": 1,
+        **fields,
+    }
+    if "observed_at" in fields:
+        del report["age_seconds"]
+        report["observed_at"] = fields["observed_at"].isoformat() if isinstance(fields["observed_at"], datetime) else fields["observed_at"]
+    return {name: value for name, value in report.items() if value is not ...}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Capacity]:
+    """One service for all tests: starting it costs more than most of them."""
+    url = await databases.clone("capacity", partial(migrate, "capacity"))
+    keys = tmp_path_factory.mktemp("keys")
+    key = ensure_keys(keys)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DATABASE_URL", url)
+        environment.setenv("KEYS_DIR", str(keys))
+        settings = CapacitySettings.from_environment()
+        app = api()
+    database = Database(url, pool_size=3, application_name="capacity.test")
+    await database.open()
+    transport = httpx.ASGITransport(app=app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://capacity") as client:
+        yield Capacity(client, database, settings, Issuer(key, settings.auth_issuer, settings.auth_audience), app)
+    await database.close()
+    await databases.drop(url)
+
+
+@pytest_asyncio.fixture
+async def capacity(running: Capacity) -> Capacity:
+    """The service with an empty database."""
+    tables = await running.rows(
+        "select string_agg(quote_ident(tablename), ', ') as all from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
+    )
+    await running.rows(f"truncate {tables[0]['all']} restart identity")
+    return running
