@@ -1,0 +1,122 @@
+"""What units contribute to the figures, taken off and put on in sets."""
+
+from collections.abc import Sequence
+
+from chassis.sql import Transaction
+from reporting.application.ports import Contribution
+
+CHANNEL = "dirty"
+"""Wakes the publisher, once a transaction; it polls as well, because a notification can get lost."""
+
+# A statement of its own: the next one reads what whoever held these rows has committed. In the order of units, as everyone.
+_LOCK = "select from contributions where unit_id = any($1::uuid[]) order by unit_id for update"
+
+_UNIT = "unit_id, version, partition, location_id, sector, care_type, cohort, in_country, in_roaz, in_vr"
+_VALUES = "total, open, occupied, reserved, free, observed_at, fresh_until"
+
+# `changes` holds each touched contribution twice: as it is now with sign 1 and as it was with sign -1. A unit counts in every figure it
+# is in; its values count while they are fresh. Partials are written in one order by everyone, so that nobody waits in a circle.
+_SUMS = ("total", "open", "occupied", "reserved", "free")
+_ADD_UP = f"""
+deltas as (
+    select f.figure, c.partition, sum(c.sign) as units,
+           {
+    ", ".join(
+        f"coalesce(sum(c.sign * c.{name}) filter (where c.counts), 0) as {name}, "
+        f"coalesce(sum(c.sign) filter (where c.counts and c.{name} is not null), 0) as {name}_known"
+        for name in _SUMS
+    )
+},
+           coalesce(sum(c.sign * c.held), 0) as held,
+           coalesce(sum(c.sign * greatest(c.free - c.held, 0)) filter (where c.counts and c.free is not null), 0) as available
+    from changes c cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as f (figure)
+    group by f.figure, c.partition
+), added as (
+    insert into partials as p (figure, partition, units, {", ".join(f"{name}, {name}_known" for name in _SUMS)}, held, available)
+    select figure, partition, units, {", ".join(f"{name}, {name}_known" for name in _SUMS)}, held, available
+    from deltas order by figure, partition
+    on conflict (figure, partition) do update set
+        units = p.units + excluded.units,
+        {", ".join(f"{name} = p.{name} + excluded.{name}, {name}_known = p.{name}_known + excluded.{name}_known" for name in _SUMS)},
+        held = p.held + excluded.held, available = p.available + excluded.available
+), noted as (
+    insert into dirty (figure) select distinct figure from deltas order by figure
+)
+select count(*) as units, pg_notify('{CHANNEL}', '') from put
+"""
+
+_PUT = f"""
+with incoming as (
+    select *, coalesce(fresh_until > (select db_clock()), false) as counts
+    from unnest($1::uuid[], $2::bigint[], $3::int[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+                $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::timestamptz[], $17::timestamptz[]) as i ({_UNIT}, {_VALUES})
+), put as (
+    insert into contributions as c ({_UNIT}, {_VALUES}, counts)
+    select {_UNIT}, {_VALUES}, counts from incoming order by unit_id
+    on conflict (unit_id) do update set
+        ({_UNIT}, {_VALUES}, counts) = row (excluded.*)
+    where c.version < excluded.version
+    returning c.*
+), changes as (
+    select 1 as sign, put.* from put
+    union all
+    select -1, c.* from contributions c join put using (unit_id)
+), {_ADD_UP}
+""".replace("row (excluded.*)", "row (" + ", ".join(f"excluded.{name}" for name in f"{_UNIT}, {_VALUES}, counts".split(", ")) + ")")
+
+# Skipping what others hold costs a round and not a wait: whoever holds a unit is putting a newer contribution in its place. Read again by
+# id in the next statement, because a row may have changed between the look and the lock.
+_DUE = """
+select unit_id from contributions where counts and fresh_until <= (select db_clock())
+order by fresh_until limit $1 for update skip locked
+"""
+_EXPIRE = f"""
+with put as (
+    update contributions c set counts = false
+    where unit_id = any($1::uuid[]) and counts and fresh_until <= (select db_clock())
+    returning c.*
+), changes as (
+    select 1 as sign, put.* from put
+    union all
+    select -1, c.* from contributions c join put using (unit_id)
+), {_ADD_UP}
+"""
+_NEXT = "select extract(epoch from min(fresh_until) - (select db_clock()))::float8 from contributions where counts"
+
+_PARK = "insert into parked_units (unit) select unit from unnest($1::text[]) as u (unit) order by unit on conflict do nothing"
+_LIFT = "delete from parked_units where unit = any($1::text[])"
+_NOTE_UNITS = f"""
+with noted as (
+    insert into dirty (figure)
+    select distinct f.figure
+    from contributions c cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as f (figure)
+    where c.unit_id::text = any($1::text[])
+)
+select pg_notify('{CHANNEL}', '')
+"""
+
+
+class SqlContributions:
+    """Keeps the port's promises with PostgreSQL."""
+
+    async def put(self, tx: Transaction, contributions: Sequence[Contribution]) -> None:
+        await tx.connection.execute(_LOCK, [contribution.unit_id for contribution in contributions])
+        columns: list[list[object]] = [[getattr(contribution, name) for contribution in contributions] for name in _COLUMNS]
+        await tx.connection.fetch(_PUT, *columns)
+
+    async def expire(self, tx: Transaction, limit: int) -> int:
+        due = await tx.connection.fetch(_DUE, limit)
+        if due:
+            await tx.connection.fetch(_EXPIRE, [row["unit_id"] for row in due])
+        return len(due)
+
+    async def next_expiry_in_seconds(self, tx: Transaction) -> float | None:
+        seconds: float | None = await tx.connection.fetchval(_NEXT)
+        return seconds
+
+    async def mark_parked(self, tx: Transaction, units: Sequence[str], *, is_parked: bool) -> None:
+        await tx.connection.execute(_PARK if is_parked else _LIFT, units)
+        await tx.connection.fetch(_NOTE_UNITS, units)
+
+
+_COLUMNS = tuple(f"{_UNIT}, {_VALUES}".split(", "))

@@ -1,0 +1,43 @@
+"""Touched figures go out: each at most every 20 ms, the first change at once, the last one always."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chassis.sql import Database
+from contracts.reporting import NATIONAL
+from reporting.application.ports import Figures
+from reporting.domain.pace import Pace
+
+REST_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFigures:
+    """One round of the publisher; one process does this at a time."""
+
+    database: Database
+    figures: Figures
+    clock: Callable[[], float]
+    pace: Pace[str] = field(default_factory=lambda: Pace(REST_SECONDS))
+
+    async def __call__(self) -> int:
+        """Publish what was touched and has rested; gives how many figures were taken off the list.
+
+        Nothing waits in memory: what rests stays on the list, and what is touched while we add up is noted anew.
+        """
+        async with self.database.begin() as tx:
+            taken = await self.figures.take_dirty(tx, self.pace.resting(self.clock()))
+            if not taken:
+                return 0
+            await self.figures.lock(tx, taken)
+            bodies: dict[str, str] = {}
+            for total in await self.figures.add_up(tx, taken):
+                body = total.beds.body().decode()
+                # A change that was undone within the same 20 ms, or that a rebuild makes again, is no news.
+                if body != total.said:
+                    bodies[total.beds.subject] = body
+                    tx.publish(NATIONAL, total.beds, key=total.beds.subject)
+            if bodies:
+                await self.figures.said(tx, bodies)
+        self.pace.said(bodies, self.clock())
+        return len(taken)

@@ -1,0 +1,30 @@
+"""How often one thing may be said: the first time at once, then not before it has rested."""
+
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
+
+Thing = TypeVar("Thing", bound=Hashable)
+
+
+class Pace(Generic[Thing]):
+    """Remembers what was just said; the caller brings the time, in seconds of any clock that only goes on."""
+
+    def __init__(self, rest_seconds: float) -> None:
+        """Each thing rests so long."""
+        self._rest_seconds = rest_seconds
+        self._rested_at: dict[Thing, float] = {}
+
+    def said(self, things: Iterable[Thing], now: float) -> None:
+        """These were said now."""
+        until = now + self._rest_seconds
+        for thing in things:
+            self._rested_at[thing] = until
+
+    def resting(self, now: float) -> list[Thing]:
+        """What must not be said yet."""
+        self._rested_at = {thing: until for thing, until in self._rested_at.items() if until > now}
+        return list(self._rested_at)
+
+    def next_in_seconds(self, now: float) -> float | None:
+        """When the first of them has rested; None when nothing rests."""
+        return max(0.0, min(self._rested_at.values()) - now) if self._rested_at else None

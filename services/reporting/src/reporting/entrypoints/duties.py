@@ -1,0 +1,68 @@
+"""The duties of the desk, each a use case done again and again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from reporting.adapters.sql.desk import Duty
+from reporting.application.beat import EVERY_SECONDS, Beat
+from reporting.application.expire_contributions import ExpireContributions
+from reporting.application.publish_figures import PublishFigures
+from reporting.application.restate_feed import RestateFeed
+
+_POLL_SECONDS = 1.0
+_LOOK_AT_DAYS_SECONDS = 0.25
+
+
+def publishing(publish: PublishFigures) -> Duty:
+    """At once when figures are touched; those that rest as soon as they have rested; every second in case a notification was lost."""
+
+    async def run(touched: asyncio.Event) -> None:
+        while True:
+            # Cleared before the look: what is touched during it wakes us again.
+            touched.clear()
+            if await publish():
+                continue
+            rested_in = publish.pace.next_in_seconds(publish.clock())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(touched.wait(), timeout=_POLL_SECONDS if rested_in is None else rested_in)
+
+    return run
+
+
+def expiring(expire: ExpireContributions) -> Duty:
+    """As soon as the next figure becomes too old, and every second because fresh ones come and clocks are shifted."""
+
+    async def run(_: asyncio.Event) -> None:
+        while True:
+            due_in = await expire()
+            await asyncio.sleep(_POLL_SECONDS if due_in is None else min(due_in, _POLL_SECONDS))
+
+    return run
+
+
+def restating(restate: RestateFeed) -> Duty:
+    """Four times a second."""
+
+    async def run(_: asyncio.Event) -> None:
+        while True:
+            await restate()
+            await asyncio.sleep(_LOOK_AT_DAYS_SECONDS)
+
+    return run
+
+
+def beating(beat: Beat) -> Duty:
+    """Every five seconds."""
+    return every(EVERY_SECONDS, beat)
+
+
+def every(seconds: float, do: Callable[[], Awaitable[object]]) -> Duty:
+    """At once, and then again after each pause."""
+
+    async def run(_: asyncio.Event) -> None:
+        while True:
+            await do()
+            await asyncio.sleep(seconds)
+
+    return run

@@ -1,0 +1,120 @@
+"""Whatever happens to units, in whatever order: what was published is what a count of the units gives."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+NAMES = ("total", "open", "occupied", "reserved", "free")
+PLACES = (("VR03", "NN"), ("VR03", "ONBEKEND"), ("VR20", "BR"))
+
+counts = st.none() | st.integers(0, 3)
+# Few units and places, so that moves back and forth and several changes in one batch are common.
+changes = st.tuples(
+    st.integers(1, 3), st.sampled_from(PLACES), st.sampled_from(["GEEN", "COVID_POS"]), st.tuples(*[counts] * 5), st.sampled_from([-5, 60, 600])
+)
+steps = st.one_of(
+    st.lists(changes, min_size=1, max_size=4),
+    st.sampled_from(["publish", "expire", "again", "park", "lift"]),
+    st.integers(30, 400),
+)
+
+
+@given(story=st.lists(steps, min_size=1, max_size=12))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_the_figures_equal_a_recount_after_any_story_of_changes_moves_expiry_and_repetition(reporting, build, story) -> None:
+    await reporting.execute(
+        "truncate contributions, partials, dirty, figures, parked_units, outbox, outbox_versions, clock_shift"
+    )
+    reporting.versions.clear()
+    units = {}
+    shifted = 0.0
+    last = None
+    for step in story:
+        if isinstance(step, list):
+            batch = []
+            for number, (vr, roaz), cohort, values, fresh_for in step:
+                unit_id = UUID(int=number)
+                fresh_until = datetime.now(UTC) + timedelta(seconds=shifted + fresh_for)
+                units[unit_id] = build.unit(unit_id, vr=vr, roaz=roaz, cohort=cohort, fresh_until=fresh_until, **dict(zip(NAMES, values, strict=True)))
+                batch.append(units[unit_id])
+            await reporting.hears(*batch)
+            last = batch
+        elif step == "publish":
+            await reporting.publish()
+            reporting.time += 0.01
+        elif step == "expire":
+            await reporting.expire()
+        elif step == "again" and last:
+            # A batch that was committed comes again after a crash: with the versions it had.
+            versions = dict(reporting.versions)
+            for unit in last:
+                reporting.versions[unit.unit_id] -= 1
+            if len({unit.unit_id for unit in last}) == len(last):
+                await reporting.hears(*last)
+            reporting.versions = versions
+        elif step in ("park", "lift"):
+            await reporting.parks(UUID(int=1), is_parked=step == "park")
+        elif isinstance(step, int):
+            shifted += step
+            await reporting.later(step)
+
+    await reporting.expire()
+    await reporting.publishes()
+
+    said = await reporting.said()
+    expected = counted(units.values(), datetime.now(UTC) + timedelta(seconds=shifted))
+    assert {key: {name: figure[name] for name in (*NAMES, "available", "units", "units_known")} for key, figure in said.items() if figure["units"]} == expected
+    assert await reporting.recount() == []
+
+
+def counted(units, at: datetime) -> dict[str, dict[str, int | None]]:
+    """The definition, written down once more and as plainly as can be."""
+    figures: dict[str, list] = {}
+    for unit in units:
+        for place in ("NL/NL", f"ROAZ/{unit.roaz}", f"VR/{unit.vr}"):
+            figures.setdefault(f"beds/{place}/{unit.sector}/{unit.care_type}/{unit.cohort}", []).append(unit)
+    return {key: counted_one(members, at) for key, members in figures.items()}
+
+
+def counted_one(units, at: datetime) -> dict[str, int | None]:
+    fresh = [unit for unit in units if unit.fresh_until > at]
+    known = {name: [value for unit in fresh if (value := getattr(unit, name)) is not None] for name in NAMES}
+    sums = {name: sum(values) if values else None for name, values in known.items()}
+    return {**sums, "available": sums["free"], "units": len(units), "units_known": len(known["free"])}
+
+
+observations = st.lists(
+    # unit, report, revision, hour from the start of a day before the clocks change, occupied, does it state it, is it taken back
+    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(0, 2), st.integers(0, 50), counts, st.booleans(), st.booleans()),
+    max_size=10,
+    unique_by=lambda one: one[:3],
+)
+
+
+@given(facts=observations, order=st.randoms(use_true_random=False), size=st.integers(1, 4))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_the_feed_does_not_depend_on_the_order_in_which_facts_come(reporting, build, facts, order, size) -> None:
+    start = datetime(2020, 10, 23, 22, tzinfo=UTC)
+    built = [
+        build.observation(
+            UUID(int=unit), start + timedelta(hours=hour), occupied if stated and not retracted else None,
+            report_id=UUID(int=10 * unit + report), revision=revision, retracted=retracted, stated=("occupied",) if stated else (),
+        )
+        for unit, report, revision, hour, occupied, stated, retracted in facts
+    ]  # fmt: skip
+    results = []
+    for _ in range(2):
+        await reporting.execute("truncate observations, unit_days, dirty_days, feed_days, feed_statements")
+        for first in range(0, len(built), size):
+            await reporting.observes(*built[first : first + size])
+            if order.random() < 0.5:
+                await reporting.restate()
+                reporting.time += 5
+        await reporting.restates()
+        told = (await reporting.read_feed(start.date(), start.date() + timedelta(days=4))).told
+        results.append({day: (said.cells, said.coverage) for day, said in told.items() if said.coverage})
+        order.shuffle(built)
+
+    assert results[0] == results[1]
