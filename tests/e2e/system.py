@@ -1,0 +1,407 @@
+"""The running system: the real processes on real servers, supervised, broken on purpose, and held to a recount from what went in."""
+
+import asyncio
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from chassis.keys import Issuer, ensure_keys
+from chassis.roles import Role
+from chassis.testing.databases import Databases, migrate
+from chassis.testing.processes import Processes, ServiceProcess
+from chassis.testing.waiting import eventually
+from chassis.topics import create_topics
+
+from .kafka_log import KafkaLog, Seen, faults_in_order, last_of_each_key
+from .oracle import FEED_COLUMNS, Oracle, Ward
+
+SERVICES = ("capacity", "reporting")
+READS = {"capacity": ("capacity.reports.v1",), "reporting": ("capacity.units.v1", "capacity.observations.v1", "capacity.flows.v1")}
+OWNED = (
+    "capacity.units.v1",
+    "capacity.observations.v1",
+    "capacity.flows.v1",
+    "capacity.parked.v1",
+    "reporting.national.v1",
+    "reporting.parked.v1",
+)
+PARTITIONS = 4
+# Short, so that a killed worker's partitions are taken over soon; longer than the 4 s after which the database gives up on a silent one.
+SESSION_TIMEOUT_SECONDS = 6
+CLOCKS_DIFFER_AT_MOST = timedelta(seconds=5)
+
+# What an operator would start. Capacity's relay is a process of its own, reporting's runs inside its worker, so that both ways are tried.
+API = "api"
+CAPACITY_WORKER = "capacity worker --no-relay"
+CAPACITY_RELAY = "capacity relay"
+REPORTING_WORKER = "reporting worker"
+USUAL = (API, CAPACITY_WORKER, CAPACITY_RELAY, REPORTING_WORKER)
+
+_PLACES = (
+    # municipality, VR and ROAZ as docs/domain §7 has them; the last is known by its VR alone, which straddles two ROAZ regions.
+    ({"municipality": "GM0014"}, "VR01", "NN"),
+    ({"municipality": "GM0119"}, "VR03", "ZW"),
+    ({"municipality": "GM0599"}, "VR17", "ZWN"),
+    ({"vr": "VR03"}, "VR03", "ONBEKEND"),
+)
+_HOSPITAL_WARDS = (("IC", "COVID_POS"), ("IC", "GEEN"), ("KLINIEK", "COVID_POS"))
+_HOME_WARDS = (("ELV_HOOG", "GEEN"), ("ELV_HOOG", "COVID_POS"))
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where Kafka is, and the services' own databases."""
+
+    bootstrap_servers: str
+    database_urls: Mapping[str, str]
+
+
+@asynccontextmanager
+async def prepared(bootstrap_servers: str, databases: Databases, namespace: str) -> AsyncIterator[Servers]:
+    """Topics in a namespace and a migrated database for each service; the databases are dropped afterwards."""
+    urls: dict[str, str] = {}
+    await create_topics(bootstrap_servers, namespace=namespace, partitions=PARTITIONS)
+    try:
+        for service in SERVICES:
+            urls[service] = await databases.clone(service, partial(migrate, service))
+        yield Servers(bootstrap_servers, urls)
+    finally:
+        for url in urls.values():
+            # A test may leave the server dead; then it takes its databases along.
+            with suppress(OSError):
+                await databases.drop(url)
+
+
+class System:
+    """All processes of one namespace, with a supervisor that restarts what ends, as `make run` and containers have one."""
+
+    def __init__(self, servers: Servers, namespace: str, folder: Path) -> None:
+        self.servers = servers
+        self.namespace = namespace
+        self.log = KafkaLog(servers.bootstrap_servers, namespace)
+        self.oracle = Oracle()
+        self.poisoned: set[tuple[str, int, int]] = set()
+        """Topic, partition and offset of what a test put there that no owner would."""
+        self.broken_events: set[str] = set()
+        """Ids of events that a test published in the owner's name, with bodies that cannot be read."""
+        self.ended: list[str] = []
+        """What ended by itself and was started again."""
+        self._folder = folder
+        self._processes = Processes(folder / "logs")
+        self._running: dict[str, ServiceProcess] = {}
+        self._supervisor: asyncio.Task[None] | None = None
+        self._port = _free_port()
+        self._issuer = Issuer(ensure_keys(folder / "keys"), "urn:nl:zorgcoordinatie:local", "schakel")
+        self.client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self._port}",
+            headers={"authorization": f"Bearer {self.token('admin')}"},
+            timeout=15,
+            limits=httpx.Limits(max_connections=20),
+        )
+
+    # -- Starting and stopping -------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        await self.log.open()
+        for name in USUAL:
+            self.start(name)
+        self._supervisor = asyncio.create_task(self._supervise())
+        await self.is_up()
+        await self._register()
+
+    async def close(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._supervisor
+        await self._processes.end_all()
+        await self.client.aclose()
+        await self.log.close()
+
+    def start(self, name: str, *, instance: str = "1") -> ServiceProcess:
+        """Start a process and keep it running; a second instance has a name of its own."""
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.servers.bootstrap_servers,
+            "NAMESPACE": self.namespace,
+            "KEYS_DIR": str(self._folder / "keys"),
+            "SESSION_TIMEOUT_SECONDS": str(SESSION_TIMEOUT_SECONDS),
+            "INSTANCE": instance,
+            **self._database_settings(name),
+        }
+        slot = name if instance == "1" else f"{name} #{instance}"
+        if name == API:
+            process = self._processes.start("chassis", "serve", *SERVICES, "--port", str(self._port), env=environment)
+        else:
+            service, *arguments = name.split()
+            process = self._processes.start(service, *arguments, env=environment)
+        self._running[slot] = process
+        return process
+
+    @property
+    def slots(self) -> set[str]:
+        """What is kept running."""
+        return set(self._running)
+
+    def leave(self, slot: str) -> ServiceProcess:
+        """No longer restart this one; the test decides about it."""
+        return self._running.pop(slot)
+
+    async def kill9(self, *slots: str) -> None:
+        """Kill these at the same moment, for good."""
+        processes = [self.leave(slot) for slot in slots]
+        for process in processes:
+            process.kill9()
+        for process in processes:
+            await process.wait_exit()
+
+    async def run(self, service: str, *arguments: str) -> tuple[int, str]:
+        """Run a command of a service to its end; gives its exit code and what it printed."""
+        command = await asyncio.create_subprocess_exec(
+            "/usr/bin/env",
+            *(f"{name}={value}" for name, value in self._command_environment(service).items()),
+            sys.executable,
+            "-m",
+            service,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, _ = await asyncio.wait_for(command.communicate(), 60)
+        assert command.returncode is not None
+        return command.returncode, output.decode()
+
+    async def _supervise(self) -> None:
+        failures: Counter[str] = Counter()
+        started_at: dict[str, float] = {}
+        restart_at: dict[str, float] = {}
+        while True:
+            now = time.monotonic()
+            for slot, process in list(self._running.items()):
+                if process.is_running:
+                    if now - started_at.get(slot, now) > SESSION_TIMEOUT_SECONDS:
+                        failures[slot] = 0
+                elif slot not in restart_at:
+                    self.ended.append(slot)
+                    restart_at[slot] = now + min(5.0, 0.5 * 2 ** failures[slot])
+                    failures[slot] += 1
+                elif now >= restart_at[slot]:
+                    del restart_at[slot]
+                    started_at[slot] = now
+                    name, _, instance = slot.partition(" #")
+                    self.start(name, instance=instance or "1")
+            await asyncio.sleep(0.1)
+
+    def _database_settings(self, name: str) -> dict[str, str]:
+        if name == API:
+            return {f"{service.upper()}_DATABASE_URL": url for service, url in self.servers.database_urls.items()}
+        return {"DATABASE_URL": self.servers.database_urls[name.split(maxsplit=1)[0]]}
+
+    def _command_environment(self, service: str) -> dict[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.servers.bootstrap_servers,
+            "NAMESPACE": self.namespace,
+            "DATABASE_URL": self.servers.database_urls[service],
+        }
+
+    # -- Speaking to it --------------------------------------------------------------------------------------------------------------
+
+    def token(self, role: str, *, org: str | None = None, ttl_seconds: float = 43_200) -> str:
+        return self._issuer.token(Role(role), org=org, ttl=timedelta(seconds=ttl_seconds))
+
+    async def is_live(self, service: str = "capacity") -> bool:
+        with suppress(httpx.TransportError):
+            return (await self.client.get(f"/{service}/health/live")).status_code == 200
+        return False
+
+    async def is_ready(self, service: str) -> bool:
+        with suppress(httpx.TransportError):
+            return (await self.client.get(f"/{service}/health/ready")).status_code == 200
+        return False
+
+    async def is_up(self) -> None:
+        """Wait until the API takes commands; workers may still be joining."""
+        await eventually(self.is_live, timeout=60, every=0.1, what="the API")
+
+    async def post(self, path: str, body: object) -> httpx.Response:
+        return await self.client.post(path, json=body)
+
+    async def created(self, path: str, body: object) -> Any:
+        """Register something; asked to come back, as by a database that is slow to begin, we come back."""
+        async with asyncio.timeout(30):
+            while (answer := await self.post(path, body)).status_code == 503:
+                await asyncio.sleep(0.3)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def get(self, path: str, **query: str) -> httpx.Response:
+        return await self.client.get(path, params=query)
+
+    @asynccontextmanager
+    async def database(self, service: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection to a service's database, to see what it has stored and to hold its locks against it."""
+        connection = await asyncpg.connect(self.servers.database_urls[service], timeout=10)
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
+    async def _register(self) -> None:
+        for place, vr, roaz in _PLACES:
+            for sector, wards in (("ZIEKENHUIS", _HOSPITAL_WARDS), ("VVT", _HOME_WARDS)):
+                self.oracle.know(await self.register(place, vr, roaz, sector, wards))
+
+    async def register(self, place: Mapping[str, str], vr: str, roaz: str, sector: str, wards: Sequence[tuple[str, str]]) -> list[Ward]:
+        """A location with its wards, through the API."""
+        organisation = f"org-{vr}-{roaz}-{sector}".lower()
+        body = {"name": f"Huis {vr}", "organisation": organisation, "sector": sector, **place}
+        location_id = (await self.created("/capacity/v1/locations", body))["location_id"]
+        registered = []
+        for care_type, cohort in wards:
+            body = {"location_id": location_id, "name": f"{care_type} {cohort}", "care_type": care_type, "cohort": cohort}
+            unit_id = (await self.created("/capacity/v1/units", body))["unit_id"]
+            registered.append(
+                Ward(
+                    unit_id=UUID(unit_id),
+                    location_id=UUID(location_id),
+                    organisation=organisation,
+                    sector=sector,
+                    care_type=care_type,
+                    cohort=cohort,
+                    vr=vr,
+                    roaz=roaz,
+                    source="EPD" if sector == "ZIEKENHUIS" else "ECD",
+                )
+            )
+        return registered
+
+    # -- Looking at it ---------------------------------------------------------------------------------------------------------------
+
+    async def national(self) -> dict[str, dict[str, Any]]:
+        """The national figures as the API gives them, by key."""
+        answer = await self.get("/reporting/v1/national")
+        assert answer.status_code == 200, answer.text
+        items = answer.json()["items"]
+        return {
+            "/".join(["beds", *(item[name] for name in ("level", "region", "sector", "care_type", "cohort"))]): _compared(item)
+            for item in items
+        }
+
+    async def published(self) -> dict[str, dict[str, Any]]:
+        """The last value of every figure on the topic."""
+        records = await self.owned_records("reporting.national.v1")
+        return {key: _compared(seen.json) for key, seen in last_of_each_key(records).items() if key.startswith("beds/")}
+
+    async def owned_records(self, topic: str) -> list[Seen]:
+        """What the topic's owner put there."""
+        return [seen for seen in await self.log.records(topic) if (topic, seen.partition, seen.offset) not in self.poisoned]
+
+    async def feed(self, first: str, last: str) -> dict[str, dict[str, str]]:
+        """The LCPS feed by its own date."""
+        answer = await self.client.get("/reporting/v1/feeds/lcps.csv", params={"from": first, "to": last})
+        assert answer.status_code == 200, answer.text
+        header, *lines = answer.text.strip().splitlines()
+        assert header == ",".join(("Datum", *FEED_COLUMNS))
+        return {cells[0]: dict(zip(FEED_COLUMNS, cells[1:], strict=True)) for cells in (line.split(",") for line in lines)}
+
+    async def behind(self, reader: str) -> dict[tuple[str, int], tuple[int | None, int]]:
+        """The partitions where the reader's committed offset is not yet the end: what is committed, and the end."""
+        ends, committed = await self.log.ends(READS[reader]), await self.log.committed(reader)
+        return {address: (committed.get(address), end) for address, end in ends.items() if committed.get(address) != end}
+
+    async def stored_ahead_of_committed(self, reader: str) -> dict[tuple[str, int], tuple[int, int]]:
+        """The partitions where the database knows more than the group has committed: the stored and the committed next offset."""
+        async with self.database(reader) as connection:
+            stored = await connection.fetch("select topic, partition, next_offset from reader_positions where reader = $1", reader)
+        committed = await self.log.committed(reader)
+        return {
+            (row["topic"], row["partition"]): (row["next_offset"], committed.get((row["topic"], row["partition"]), 0))
+            for row in stored
+            if row["next_offset"] > committed.get((row["topic"], row["partition"]), 0)
+        }
+
+    async def unsent(self, service: str) -> int:
+        async with self.database(service) as connection:
+            # Heartbeats never end.
+            count = await connection.fetchval(
+                "select count(*) from outbox where published_at is null and aggregateid not like 'heartbeat/%'"
+            )
+        return int(count)
+
+    async def settled(self, timeout: float = 120) -> None:  # noqa: ASYNC109 - as the other waits of the test fixtures
+        """Wait until everything that was accepted has gone all the way: nothing unsent, every offset committed, nothing left to publish."""
+        await eventually(self._assert_settled, timeout=timeout, every=0.25, what="everything to have gone through")
+
+    async def _assert_settled(self) -> bool:
+        # In the order of the way: what a stage has done, the next one may still have before it.
+        assert await self.behind("capacity") == {}
+        assert await self.unsent("capacity") == 0
+        assert await self.behind("reporting") == {}
+        async with self.database("reporting") as connection:
+            assert await connection.fetchval("select count(*) from dirty") == 0
+            assert await connection.fetchval("select count(*) from dirty_days") == 0
+        assert await self.unsent("reporting") == 0
+        return True
+
+    async def assert_nothing_lost_and_nothing_twice(self, *, timeout: float = 120) -> None:  # noqa: ASYNC109 - as above
+        """Everything that was accepted counts once, everywhere one can look."""
+        await self.settled(timeout)
+        await eventually(self.assert_national, timeout=10, every=0.2, what="the national figures to equal the recount")
+        recount = asyncio.create_task(self.run("reporting", "recount"))
+        await self._assert_topics()
+        await eventually(self.assert_feed, timeout=10, every=0.3, what="the feed to equal the recount")
+        assert await recount == (0, "equal\n")
+        assert await self.behind("capacity") == await self.behind("reporting") == {}
+
+    async def assert_national(self) -> bool:
+        expected = self.oracle.national(datetime.now(UTC))
+        assert await self.national() == expected
+        return True
+
+    async def _assert_topics(self) -> None:
+        for topic in OWNED:
+            assert (topic, faults_in_order(await self.owned_records(topic))) == (topic, [])
+        assert await self.published() == self.oracle.national(datetime.now(UTC))
+        observed = {
+            seen.id: seen.json for seen in await self.owned_records("capacity.observations.v1") if seen.id not in self.broken_events
+        }
+        facts = Counter((UUID(said["report_id"]), said["revision"]) for said in observed.values())
+        assert facts == Counter(self.oracle.reports.keys())
+        flows = {seen.id: seen.json for seen in await self.owned_records("capacity.flows.v1")}
+        assert Counter(UUID(flow["flow_id"]) for flow in flows.values()) == Counter(self.oracle.admissions.keys())
+
+    async def assert_feed(self) -> bool:
+        days = self.oracle.days()
+        if days:
+            said = await self.feed(days[0].isoformat(), days[-1].isoformat())
+            expected = {f"{day.day}-{day.month}-{day.year}": self.oracle.feed(day) for day in days}
+            assert {day: said[day] for day in expected} == expected
+        return True
+
+
+def _compared(figure: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("total", "open", "occupied", "reserved", "free", "held", "available", "units", "units_known")
+    oldest = figure["oldest_observed_at"]
+    return {
+        **{name: figure[name] for name in names},
+        "oldest_observed_at": datetime.fromisoformat(oldest) if oldest else None,
+        "incomplete": figure.get("incomplete", False),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
