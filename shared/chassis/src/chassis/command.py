@@ -54,10 +54,10 @@ def commands(service: Service[Any]) -> typer.Typer:
     def api(host: str = "127.0.0.1", port: int = 8080) -> None:
         """Serve this service's API alone."""
         # Imported here: a worker that restarts needs neither it nor the migrations, and they take longer to load than all the rest.
-        import uvicorn  # noqa: PLC0415
+        from chassis.http.server import server, together  # noqa: PLC0415
 
         configure_logging(service.settings(), f"{service.name}.api")
-        uvicorn.run(service.api, factory=True, host=host, port=port, access_log=False, log_config=None, timeout_graceful_shutdown=5)
+        server(together([service.api()]), host=host, port=port).run()
 
     @cli.command(name="worker")
     def run_worker(*, relay: Annotated[bool, typer.Option(help="Run the relay inside.")] = True) -> None:

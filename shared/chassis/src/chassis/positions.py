@@ -34,7 +34,7 @@ _STORED = "select topic, partition, topic_id, next_offset from reader_positions 
 # Records older than the retention are gone, the first one with them: then the id cannot be read any more.
 AGED_OUT = "aged-out"
 
-_PEEK_TRIES = 10
+_PEEK_TRIES = 25
 _LONGEST_CHECK_SECONDS = 60
 
 Address = tuple[str, int]
@@ -213,18 +213,20 @@ async def partitions_of(bootstrap_servers: str, topics: Sequence[str]) -> dict[s
 
 
 async def _peek(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Any]:
-    """The first record at or after these offsets, where there is one before the end that was seen."""
+    """The first record at or after these offsets, where there is one."""
     if not offsets:
         return {}
     consumer.assign(list(offsets))
     for tp, offset in offsets.items():
         consumer.seek(tp, offset)
+    ends = await consumer.end_offsets(list(offsets))
     found: dict[TopicPartition, Any] = {}
-    tries = 0
-    while len(found) < len(offsets) and tries < _PEEK_TRIES:
-        tries += 1
-        batches = await consumer.getmany(*(tp for tp in offsets if tp not in found), timeout_ms=500)
-        for tp, messages in batches.items():
+    for _ in range(_PEEK_TRIES):
+        # Where compaction emptied the end of the log the position reaches it without a record.
+        waiting = [tp for tp in offsets if tp not in found and await consumer.position(tp) < ends[tp]]
+        if not waiting:
+            break
+        for tp, messages in (await consumer.getmany(*waiting, timeout_ms=200)).items():
             found.setdefault(tp, messages[0])
     return found
 

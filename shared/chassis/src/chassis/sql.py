@@ -158,9 +158,6 @@ class Database:
         try:
             yield connection
         except PASSING as trouble:
-            if isinstance(trouble, ValueError):
-                # asyncpg's own complaint about an argument of ours: the same again tomorrow.
-                raise
             raise Unavailable from trouble
         finally:
             # A connection that broke while in use has nothing to give back; the pool replaces it.

@@ -172,7 +172,8 @@ async def test_who_waits_longer_than_three_seconds_is_told_to_come_back(client: 
 
     began = asyncio.get_running_loop().time()
     try:
-        second = await admit(client)
+        async with asyncio.timeout(10):
+            second = await admit(client)
         waited = asyncio.get_running_loop().time() - began
     finally:
         ward.go_on.set()

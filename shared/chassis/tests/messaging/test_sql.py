@@ -47,7 +47,7 @@ async def test_a_statement_that_takes_too_long_is_unavailable(database: Database
 
 
 async def test_an_argument_that_fits_nowhere_is_a_fault_and_not_a_reason_to_wait(database: Database) -> None:
-    with pytest.raises(asyncpg.InterfaceError):
+    with pytest.raises(asyncpg.DataError):
         async with database.begin() as tx:
             await tx.connection.execute("insert into taken values ($1)", 17)
 
