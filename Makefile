@@ -66,3 +66,7 @@ bench: install
 
 docs: install
 	$(BIN)/python -m contracts
+
+# What the pages carry from npm; the copies are committed, so that running needs no Node.
+assets:
+	cd assets && npm ci --ignore-scripts && sh copy.sh

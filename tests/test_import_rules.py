@@ -23,7 +23,7 @@ _PLANTED = {
     "the simulator looks inside a service": (
         "simulator/planted.py",
         "import capacity\n",
-        "The simulator speaks only the public API and topics",
+        "Simulator and embedded stack stay outside",
     ),
 }
 

@@ -20,7 +20,7 @@ HEADLINES: Sequence[tuple[str, Sequence[CareType]]] = (
     ("IC", (CareType.IC,)),
     ("Kliniek", (CareType.KLINIEK,)),
     ("ELV en GRZ", (CareType.ELV_LAAG, CareType.ELV_HOOG, CareType.ELV_PALLIATIEF, CareType.GRZ)),
-    ("Corona-unit en -centrum", (CareType.CORONA_UNIT, CareType.CORONACENTRUM)),
+    ("Coronaplaatsen", (CareType.CORONA_UNIT, CareType.CORONACENTRUM)),
     (
         "Wlz en ander verblijf",
         (

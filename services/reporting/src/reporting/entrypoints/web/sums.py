@@ -23,7 +23,7 @@ OTHER_LIMIT = timedelta(hours=24)
 GRACE = timedelta(seconds=15)
 
 # From which share of the open places a tile is tinted deeper.
-LEVELS = (0.02, 0.05, 0.1)
+LEVELS = (0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True, slots=True)

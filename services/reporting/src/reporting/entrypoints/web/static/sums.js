@@ -1,6 +1,6 @@
 // Adding figures up, by the same rule as reporting/entrypoints/web/sums.py; a test holds the two against each other.
 
-export const LEVELS = [0.02, 0.05, 0.1]
+export const LEVELS = [0.05, 0.1, 0.2]
 
 const COUNTS = ["total", "open", "occupied", "reserved", "free", "available"]
 
