@@ -10,7 +10,7 @@ from time import monotonic
 from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
-from chassis.health import Health, Reads
+from chassis.health import Reads
 from chassis.http.app import create_app
 from chassis.positions import partitions_of
 from chassis.sql import Database
@@ -31,6 +31,7 @@ from reporting.application.restate_feed import RestateFeed
 from reporting.config import ReportingSettings
 from reporting.entrypoints.api import feeds, national
 from reporting.entrypoints.duties import beating, every, expiring, publishing, restating
+from reporting.entrypoints.health import ReportingHealth
 from reporting.entrypoints.stream import readings
 from reporting.entrypoints.web.pages import add_pages
 
@@ -69,7 +70,7 @@ def make_api(settings: ReportingSettings) -> FastAPI:
         settings=settings,
         lifespan=lifespan,
         routers=[national.router, feeds.router],
-        health=Health(database, [Reads(NAME, [UNITS.name, OBSERVATIONS.name, FLOWS.name])]),
+        health=ReportingHealth(database, [Reads(NAME, [UNITS.name, OBSERVATIONS.name, FLOWS.name])]),
     )
     add_pages(app)
     return app

@@ -151,7 +151,9 @@ class Reporting:
         received = []
         for unit in units:
             version = self.versions[unit.unit_id] = self.versions.get(unit.unit_id, 0) + 1
-            received.append(self.received(unit, UNITS.name, str(unit.unit_id), version, unit.unit_id.int % 4 if partition is None else partition))
+            received.append(
+                self.received(unit, UNITS.name, str(unit.unit_id), version, unit.unit_id.int % 4 if partition is None else partition)
+            )
         async with self.database.begin() as tx:
             await ProjectUnits(self.contributions)(tx, received)
 
@@ -390,7 +392,9 @@ async def start_api(country):
 
             stack.push_async_callback(stop)
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10))
-            client = Client(http, Issuer(ensure_keys(country.settings.keys_dir), country.settings.auth_issuer, country.settings.auth_audience))
+            client = Client(
+                http, Issuer(ensure_keys(country.settings.keys_dir), country.settings.auth_issuer, country.settings.auth_audience)
+            )
             await eventually(lambda: serving.started)
 
             async def is_whole() -> bool:
@@ -428,9 +432,7 @@ class Capacity:
         headers = headers_of(
             ce_type=event.ce_type, event_id=uuid4(), owner="capacity", subject=event.subject, time=now(), version=version, traceparent=None
         )
-        return await self.producer.send(
-            self.settings.named(topic.name), body or event.body(), key=event.subject.encode(), headers=headers
-        )
+        return await self.producer.send(self.settings.named(topic.name), body or event.body(), key=event.subject.encode(), headers=headers)
 
 
 @pytest.fixture
@@ -445,7 +447,7 @@ def start_worker(country, processes, topics):
     async def start():
         await topics(partitions=PARTITIONS)
         settings = country.settings
-        worker = processes.start(
+        return processes.start(
             "reporting",
             "worker",
             env={
@@ -457,6 +459,5 @@ def start_worker(country, processes, topics):
                 "FEED_REST_SECONDS": "0.1",
             },
         )
-        return worker
 
     return start

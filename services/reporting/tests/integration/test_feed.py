@@ -68,7 +68,9 @@ async def test_at_one_instant_the_lowest_availability_counts_and_unknown_is_lowe
     )
     assert await ward(reporting) == 8
 
-    await reporting.observes(build.observation(unit, NOON, 3, report_id=UUID(int=2)), build.observation(unit, NOON, 4, report_id=UUID(int=3)))
+    await reporting.observes(
+        build.observation(unit, NOON, 3, report_id=UUID(int=2)), build.observation(unit, NOON, 4, report_id=UUID(int=3))
+    )
     assert await ward(reporting) == 4
 
 
@@ -87,7 +89,9 @@ async def test_a_report_that_is_taken_back_leaves_the_earlier_one_and_then_an_em
     )
     assert await ward(reporting) == 6
 
-    await reporting.observes(build.observation(unit, NOON + timedelta(hours=1), None, report_id=late, revision=1, retracted=True, stated=()))
+    await reporting.observes(
+        build.observation(unit, NOON + timedelta(hours=1), None, report_id=late, revision=1, retracted=True, stated=())
+    )
     assert await ward(reporting) == 5
 
     await reporting.observes(build.observation(unit, NOON, None, report_id=early, revision=1, stated=("total",), total=4))

@@ -1,6 +1,8 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from reporting.entrypoints.health import ReportingHealth
+
 
 async def test_a_unit_counts_in_the_country_its_roaz_and_its_vr(reporting, build) -> None:
     await reporting.hears(build.unit(vr="VR03", roaz="NN"))
@@ -153,3 +155,16 @@ async def test_a_figure_that_was_changed_and_never_said_is_found_by_the_recount(
     await reporting.execute("delete from dirty")
 
     assert len(await reporting.recount()) == 3
+
+
+async def test_figures_that_differ_from_their_units_make_reporting_not_ready(reporting, build) -> None:
+    health = ReportingHealth(reporting.database, has_relay=False)
+    await reporting.hears(build.unit())
+    await reporting.publishes()
+    await reporting.recount()
+    assert (await health.ready()).is_ready
+
+    await reporting.execute("update partials set free = free - 1")
+    await reporting.recount()
+
+    assert not (await health.ready()).is_ready

@@ -12,7 +12,11 @@ PLACES = (("VR03", "NN"), ("VR03", "ONBEKEND"), ("VR20", "BR"))
 counts = st.none() | st.integers(0, 3)
 # Few units and places, so that moves back and forth and several changes in one batch are common.
 changes = st.tuples(
-    st.integers(1, 3), st.sampled_from(PLACES), st.sampled_from(["GEEN", "COVID_POS"]), st.tuples(*[counts] * 5), st.sampled_from([-5, 60, 600])
+    st.integers(1, 3),
+    st.sampled_from(PLACES),
+    st.sampled_from(["GEEN", "COVID_POS"]),
+    st.tuples(*[counts] * 5),
+    st.sampled_from([-5, 60, 600]),
 )
 steps = st.one_of(
     st.lists(changes, min_size=1, max_size=4),
@@ -24,49 +28,65 @@ steps = st.one_of(
 @given(story=st.lists(steps, min_size=1, max_size=12))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_figures_equal_a_recount_after_any_story_of_changes_moves_expiry_and_repetition(reporting, build, story) -> None:
-    await reporting.execute(
-        "truncate contributions, partials, dirty, figures, parked_units, outbox, outbox_versions, clock_shift"
-    )
+    await reporting.execute("truncate contributions, partials, dirty, figures, parked_units, outbox, outbox_versions, clock_shift")
     reporting.versions.clear()
-    units = {}
-    shifted = 0.0
-    last = None
+    telling = Telling(reporting, build)
     for step in story:
-        if isinstance(step, list):
-            batch = []
-            for number, (vr, roaz), cohort, values, fresh_for in step:
-                unit_id = UUID(int=number)
-                fresh_until = datetime.now(UTC) + timedelta(seconds=shifted + fresh_for)
-                units[unit_id] = build.unit(unit_id, vr=vr, roaz=roaz, cohort=cohort, fresh_until=fresh_until, **dict(zip(NAMES, values, strict=True)))
-                batch.append(units[unit_id])
-            await reporting.hears(*batch)
-            last = batch
-        elif step == "publish":
-            await reporting.publish()
-            reporting.time += 0.01
-        elif step == "expire":
-            await reporting.expire()
-        elif step == "again" and last:
-            # A batch that was committed comes again after a crash: with the versions it had.
-            versions = dict(reporting.versions)
-            for unit in last:
-                reporting.versions[unit.unit_id] -= 1
-            if len({unit.unit_id for unit in last}) == len(last):
-                await reporting.hears(*last)
-            reporting.versions = versions
-        elif step in ("park", "lift"):
-            await reporting.parks(UUID(int=1), is_parked=step == "park")
-        elif isinstance(step, int):
-            shifted += step
-            await reporting.later(step)
+        await telling.goes_on(step)
 
     await reporting.expire()
     await reporting.publishes()
 
     said = await reporting.said()
-    expected = counted(units.values(), datetime.now(UTC) + timedelta(seconds=shifted))
-    assert {key: {name: figure[name] for name in (*NAMES, "available", "units", "units_known")} for key, figure in said.items() if figure["units"]} == expected
+    expected = counted(telling.units.values(), datetime.now(UTC) + timedelta(seconds=telling.shifted))
+    assert {
+        key: {name: figure[name] for name in (*NAMES, "available", "units", "units_known")}
+        for key, figure in said.items()
+        if figure["units"]
+    } == expected
     assert await reporting.recount() == []
+
+
+class Telling:
+    """A story as it goes on: the units as they were last told, and how far the clock is ahead."""
+
+    def __init__(self, reporting, build) -> None:
+        self.reporting, self.build = reporting, build
+        self.units = {}
+        self.shifted = 0.0
+        self._last = []
+
+    async def goes_on(self, step) -> None:
+        if isinstance(step, list):
+            self._last = [self._unit(*change) for change in step]
+            self.units |= {unit.unit_id: unit for unit in self._last}
+            await self.reporting.hears(*self._last)
+        elif isinstance(step, int):
+            self.shifted += step
+            await self.reporting.later(step)
+        elif step == "publish":
+            await self.reporting.publish()
+            self.reporting.time += 0.01
+        elif step == "expire":
+            await self.reporting.expire()
+        elif step == "again":
+            await self._again()
+        else:
+            await self.reporting.parks(UUID(int=1), is_parked=step == "park")
+
+    def _unit(self, number, place, cohort, values, fresh_for):
+        fresh_until = datetime.now(UTC) + timedelta(seconds=self.shifted + fresh_for)
+        return self.build.unit(
+            UUID(int=number), vr=place[0], roaz=place[1], cohort=cohort, fresh_until=fresh_until, **dict(zip(NAMES, values, strict=True))
+        )
+
+    async def _again(self) -> None:
+        """The last batch comes once more with the versions it had, as after a crash between two commits."""
+        newest = {unit.unit_id: unit for unit in self._last}
+        for unit_id in newest:
+            self.reporting.versions[unit_id] -= 1
+        if newest:
+            await self.reporting.hears(*newest.values())
 
 
 def counted(units, at: datetime) -> dict[str, dict[str, int | None]]:

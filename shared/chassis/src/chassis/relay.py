@@ -40,6 +40,16 @@ _SERVER_SETTINGS = {
     "jit": "off",
 }
 
+# A relay speaks every second. One that was stopped in the middle of a conversation is not idle to the server, which would then wait for it
+# for ever: who waits for the lock ends such a session. Its role may, because it is the same one.
+_SILENT_SECONDS = 15
+_END_SILENT = """
+select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and classid = 0 and objid = $1::bigint::oid and objsubid = 1 and granted
+  and database = (select oid from pg_database where datname = current_database())
+  and state_change < clock_timestamp() - make_interval(secs => $2)
+"""
+
 # By flag and not by id: a row with a lower id may commit later. Not "skip locked": rows of a key would overtake each other. A key whose
 # row can never be sent waits behind it.
 _UNSENT = """
@@ -127,6 +137,7 @@ class Relay:
         )
         try:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+                await connection.execute(_END_SILENT, _LOCK, _SILENT_SECONDS)
                 await asyncio.sleep(_POLL_SECONDS / 2)
             log.info("relay has the lock")
             producer = self._new_producer()

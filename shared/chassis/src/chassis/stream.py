@@ -5,6 +5,7 @@ lets the worker crash, and one stream at a time with acknowledgements in order. 
 """
 
 from typing import Any
+from weakref import WeakSet
 
 import faust
 from faust.transport.consumer import Consumer
@@ -62,9 +63,28 @@ def _attach(app: faust.App, settings: ServiceSettings, delivery: Delivery, readi
         async for batch in stream.noack_take(_BATCH, within=_WITHIN_SECONDS):
             await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
             for event in batch:
+                _applied.add(event.message)
                 event.ack()
 
     app.agent(topic, name=f"{delivery.reader}.{reading.topic.name}", concurrency=1)(on_records)
+
+
+_applied: WeakSet[Any] = WeakSet()
+_original_ack = Consumer.ack
+
+
+def acknowledge_only_what_was_applied() -> None:
+    """Let nothing but a delivery that has committed acknowledge a message.
+
+    Faust 0.15.3 acknowledges by itself what it passes over: messages of before a rebalance and, once a handler has raised and
+    `noack_take` has put acknowledging back as it was, those that wait behind the failed batch. The dying worker then commits them, and
+    they are lost: so seen on every partition with a backlog.
+    """
+
+    def ack(self: Consumer, message: Any) -> bool:
+        return message in _applied and bool(_original_ack(self, message))
+
+    Consumer.ack = ack
 
 
 _original_add_gap = Consumer._add_gap  # noqa: SLF001  the fault is inside

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from chassis.sql import Database
 from contracts.reporting import NATIONAL
 from reporting.application.ports import Figures
+from reporting.application.telemetry import FIGURES_PUBLISHED
 from reporting.domain.pace import Pace
 
 REST_SECONDS = 0.02
@@ -39,5 +40,6 @@ class PublishFigures:
                     tx.publish(NATIONAL, total.beds, key=total.beds.subject)
             if bodies:
                 await self.figures.said(tx, bodies)
+        FIGURES_PUBLISHED.inc(len(bodies))
         self.pace.said(bodies, self.clock())
         return len(taken)

@@ -25,10 +25,14 @@ Reader = Annotated[Caller, Depends(Requires(NATIONAL_READERS))]
 # Between two values of a small count lies what was hidden: whoever watches them change can work it out.
 LiveReader = Annotated[Caller, Depends(Requires(NATIONAL_READERS - {Role.ANALYST}))]
 
+_ALL_REGIONS = frozenset[str]().union(*regions().values())
+
 
 def wanted(
     level: Annotated[Level | None, Query(description="NL, ROAZ or VR.")] = None,
-    region: Annotated[str | None, Query(description="NL, a ROAZ code, VR01 … VR25, or ONBEKEND.", max_length=16)] = None,
+    region: Annotated[
+        str | None, Query(description="NL, a ROAZ code, VR01 … VR25, or ONBEKEND.", json_schema_extra={"enum": sorted(_ALL_REGIONS)})
+    ] = None,
     sector: Sector | None = None,
     care_type: CareType | None = None,
     cohort: Cohort | None = None,
@@ -38,7 +42,7 @@ def wanted(
     Raises:
         Rejected: 422 for a region that there is not, or not at that level.
     """
-    known = regions()[level] if level is not None else frozenset().union(*regions().values())
+    known = regions()[level] if level is not None else _ALL_REGIONS
     if region is not None and region not in known:
         raise Rejected("unknown-region", "There is no such region at this level.", errors=[FieldError("/region", "is not a region")])
     return Wanted(level, region, sector, care_type, cohort)
