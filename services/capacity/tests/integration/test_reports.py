@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -156,9 +156,9 @@ async def test_a_retracted_report_leaves_what_was_known_before_it(capacity):
 async def test_at_the_same_moment_the_lower_availability_counts_and_the_loser_is_told(capacity):
     unit_id = await capacity.unit()
     moment = ago(minutes=1)
-    await capacity.report(unit_id, observed_at=moment, occupied=9)
+    await capacity.report(unit_id, observed_at=moment, occupied=9, report_id=str(UUID(int=1)))
 
-    loser = await capacity.report(unit_id, observed_at=moment, occupied=2)
+    loser = await capacity.report(unit_id, observed_at=moment, occupied=2, report_id=str(UUID(int=2)))
 
     assert (await capacity.figures(unit_id))[2] == 9
     assert not loser["is_current"]

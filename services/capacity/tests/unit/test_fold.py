@@ -117,3 +117,19 @@ def test_a_figure_comes_from_the_first_source_that_has_it(ledger, net):
         first = folded.get(Source.EPD)
         known_first = first is not None and field in first.figures and first.figures[field].value is not None
         assert source is (Source.EPD if known_first else Source.PLANNER)
+
+
+@given(first=fields, second=fields)
+def test_at_the_same_moment_the_lower_availability_wins_and_what_is_not_told_is_the_lowest(first, second):
+    lower_id, greater_id = (
+        Report(UUID(int=number), 0, False, UNIT, Source.EPD, NOON, figures) for number, figures in ((1, first), (2, second))
+    )
+    worth = [-1 if report.availability is None else max(report.availability, 0) for report in (lower_id, greater_id)]
+    if None not in (lower_id.availability, greater_id.availability):
+        worth = [lower_id.availability, greater_id.availability]
+    winner = lower_id if worth[0] < worth[1] else greater_id
+
+    voice = from_scratch([lower_id, greater_id]).get(Source.EPD)
+
+    for field in first.keys() & second.keys():
+        assert voice.figures[field].by.report_id == winner.report_id

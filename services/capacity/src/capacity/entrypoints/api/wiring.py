@@ -35,8 +35,8 @@ class Capacity:
             yield tx, SqlWork(tx, self.ages)
 
 
-def capacity(request: Request) -> Capacity:
-    """What this process serves."""
+async def capacity(request: Request) -> Capacity:
+    """What this process serves; a coroutine, because FastAPI calls plain functions in a thread."""
     served: Capacity = request.app.state.capacity
     return served
 
