@@ -75,7 +75,7 @@ async def running_stack(folder: Path) -> AsyncIterator[RunningStack]:
             subprocess.check_output, [sys.executable, "-m", "chassis", "token", "--role", "admin"], env=environment, text=True
         )
         state = json.loads((folder / "state.json").read_text())
-        yield RunningStack(said, state["bootstrap_servers"], token.strip(), ready_after, process.pid)
+        yield RunningStack(said, state["kafka_bootstrap_servers"], token.strip(), ready_after, process.pid)
         draining.cancel()
     finally:
         if process.returncode is None:

@@ -107,6 +107,22 @@ def test_a_report_or_flow_is_told_once_unless_it_is_a_correction(hour: Sequence[
     assert max(flows.values()) == 1
 
 
+def test_after_a_restart_nothing_is_told_otherwise_under_the_same_id(world: World, hour: Sequence[Sitting]) -> None:
+    told = {
+        report["report_id"]: report for sitting in hour for report in (*sitting.reports, *sitting.lone) if report.get("revision", 0) == 0
+    }
+    flows = {flow["flow_id"]: flow for sitting in hour for flow in sitting.flows}
+
+    restarted = Day(world, 1.0, START + timedelta(minutes=59))
+    again = [report for report in restarted.first_reports() if report["report_id"] in told]
+    flows_again = [flow for flow in restarted.first_flows(START) if flow["flow_id"] in flows]
+
+    assert len(again) > 1_000
+    assert all(told[report["report_id"]] == report for report in again)
+    assert len(flows_again) > 100
+    assert all(flows[flow["flow_id"]] == flow for flow in flows_again)
+
+
 def test_flows_happened_before_the_sitting_and_fit_what_it_reports(world: World) -> None:
     day = Day(world, 1.0, START)
     occupied = {str(report["unit"]): int(str(report["occupied"])) for report in day.first_reports()}

@@ -31,7 +31,8 @@ def run() -> int:
 
 async def _run(settings: Settings, folder: RunFolder) -> int:
     terminal = Terminal()
-    supervisor = Supervisor(terminal.say, lambda: folder.write_state(_state(settings, supervisor)))
+    supervisor = Supervisor(terminal.say, lambda: folder.write_state(_state(settings, supervisor, stack)))
+    stack = Stack(settings, folder, supervisor, terminal)
     asked_to_stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -42,13 +43,13 @@ async def _run(settings: Settings, folder: RunFolder) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    starting = asyncio.create_task(Stack(settings, folder, supervisor, terminal).start())
+    starting = asyncio.create_task(stack.start())
     stopping = asyncio.create_task(asked_to_stop.wait())
     try:
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            _say_where_to_look(settings, folder, terminal)
+            _say_where_to_look(settings, stack, folder, terminal)
             await stopping
         terminal.say("Stopping: services first, Kafka and PostgreSQL last")
     finally:
@@ -59,10 +60,11 @@ async def _run(settings: Settings, folder: RunFolder) -> int:
     return 0
 
 
-def _say_where_to_look(settings: Settings, folder: RunFolder, terminal: Terminal) -> None:
+def _say_where_to_look(settings: Settings, stack: Stack, folder: RunFolder, terminal: Terminal) -> None:
     terminal.say("")
     terminal.say(f"  The Netherlands, live   {settings.url}/")
     terminal.say(f"  The APIs                {'  '.join(f'{settings.url}/{service}/docs' for service in SERVICES)}")
+    terminal.say(f"  Kafka, for providers    {stack.bootstrap_servers}  (topic capacity.reports.v1)")
     terminal.say("  A token for them        make token ROLE=lcps")
     terminal.say(f"  What is running         make status, make logs ({folder.logs})")
     terminal.say("  The end                 Ctrl-C, or make stop; the next make run goes on with the same data")
@@ -133,9 +135,9 @@ def reset() -> int:
     return 0
 
 
-def _state(settings: Settings, supervisor: Supervisor) -> dict[str, object]:
+def _state(settings: Settings, supervisor: Supervisor, stack: Stack) -> dict[str, object]:
     processes = [
         {"name": kept.name, "pid": kept.process.pid if kept.process else None, "state": kept.state, "restarts": kept.restarts}
         for kept in supervisor.kept
     ]
-    return {"pid": os.getpid(), "url": settings.url, "processes": processes}
+    return {"pid": os.getpid(), "url": settings.url, "kafka_bootstrap_servers": stack.bootstrap_servers, "processes": processes}

@@ -45,6 +45,8 @@ class Stack:
         self._folder = folder
         self._supervisor = supervisor
         self._terminal = terminal
+        self.bootstrap_servers = settings.kafka_bootstrap_servers
+        """Where Kafka listens; empty until our own has started."""
 
     async def start(self) -> None:
         """Bring everything up, as far as both services being ready and the simulated day running.
@@ -87,6 +89,7 @@ class Stack:
             await broker.install()
         with self._terminal.step("Kafka"):
             await self._supervisor.start(broker, stage=_SERVERS)
+        self.bootstrap_servers = broker.bootstrap_servers
         return broker.bootstrap_servers
 
     async def _postgres(self) -> str:

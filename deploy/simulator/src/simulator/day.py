@@ -160,7 +160,7 @@ class Day:
             yield {**told, "occupied": _other_count(told, random)}
         if _one_in(random, ONE_IN_IMPOSSIBLE):
             told = self._report(location, unit, at, source=Source.PLANNER)
-            yield {**told, "report_id": str(uuid5(IDS, f"impossible/{told['report_id']}")), "occupied": unit.beds + 5}
+            yield {**told, "report_id": _id(told, "impossible"), "occupied": unit.beds + 5}
         if reports and _one_in(random, ONE_IN_CORRECTION):
             wrong = random.choice(reports)
             yield {**wrong, "revision": 1, "occupied": _other_count(wrong, random)}
@@ -168,19 +168,12 @@ class Day:
     def _report(self, location: Location, unit: Unit, at: datetime, *, source: Source | None = None, is_half: bool = False) -> Fact:
         source = source or location.source
         figures = figures_at(self._world.seed, self._speed, unit, at)
-        stated: Fact = {
-            "report_id": str(_id(self._world.seed, self._speed, unit.external_id, source, at.isoformat())),
-            "unit": unit.external_id,
-            "source": source.value,
-            "observed_at": at.isoformat(),
-            "occupied": figures.occupied,
-        }
-        if is_half:
-            return stated
-        stated |= {"total": figures.total, "open": figures.open, "reserved": figures.reserved}
-        if figures.open < figures.total:
-            stated["closed_reason"] = _closed_reason(figures).value
-        return stated
+        said: Fact = {"unit": unit.external_id, "source": source.value, "observed_at": at.isoformat(), "occupied": figures.occupied}
+        if not is_half:
+            said |= {"total": figures.total, "open": figures.open, "reserved": figures.reserved}
+            if figures.open < figures.total:
+                said["closed_reason"] = _closed_reason(figures).value
+        return {"report_id": _id(said), **said}
 
     def _flows(self, location: Location, after: datetime, until: datetime) -> Iterator[Fact]:
         for unit in location.units:
@@ -198,7 +191,6 @@ class Day:
             else unit
         )
         flow: Fact = {
-            "flow_id": str(_id(self._world.seed, self._speed, unit.external_id, day, move.index)),
             "source": location.source.value,
             "location": location.external_id,
             "unit": named.external_id,
@@ -207,7 +199,10 @@ class Day:
             "cohort": named.cohort.value,
             "occurred_at": move.at.isoformat(),
         }
-        return flow if destination is None else {**flow, "destination": destination.value}
+        if destination is not None:
+            flow["destination"] = destination.value
+        # Two patients may do the same in the same second: their number in the day tells them apart.
+        return {"flow_id": _id(flow, unit.external_id, day, move.index), **flow}
 
     def _ready_for_discharge(self, location: Location, unit: Unit, after: datetime, until: datetime) -> Iterator[Fact]:
         for day, move in moves_between(self._world.seed, self._speed, unit, after + READY_BEFORE, until + READY_BEFORE):
@@ -216,7 +211,7 @@ class Day:
                 ready_at = move.at.astimezone(UTC) - READY_BEFORE
                 yield {
                     **leaving,
-                    "flow_id": str(uuid5(IDS, f"ready/{leaving['flow_id']}")),
+                    "flow_id": _id(leaving, "ready"),
                     "kind": FlowKind.ONTSLAGGEREED.value,
                     "occurred_at": ready_at.isoformat(),
                 }
@@ -289,11 +284,13 @@ def _other_count(told: Fact, random: Random) -> int:
 
 
 def _by_age(report: Fact, age_seconds: int) -> Fact:
-    return {name: value for name, value in report.items() if name != "observed_at"} | {"age_seconds": age_seconds}
+    by_moment = {name: value for name, value in report.items() if name != "observed_at"}
+    return by_moment | {"report_id": _id(report, "by age"), "age_seconds": age_seconds}
 
 
-def _id(*parts: object) -> UUID:
-    return uuid5(IDS, "/".join(map(str, parts)))
+def _id(said: Fact, *about: object) -> str:
+    """An id that follows from what is said: said again after a restart it counts once, and another figure never has the same id."""
+    return str(uuid5(IDS, "/".join(map(str, (*said.items(), *about)))))
 
 
 def _one_in(random: Random, many: int) -> bool:

@@ -19,8 +19,8 @@ SECONDS_A_DAY = 86_400
 
 # Relative numbers of patients by hour of the day. Wards empty after the morning round and fill in the afternoon and evening;
 # an emergency department is busiest between ten and ten.
-_DISCHARGES = (1, 1, 1, 1, 1, 1, 2, 4, 10, 18, 24, 26, 16, 10, 8, 6, 5, 4, 3, 2, 2, 1, 1, 1)
-_ADMISSIONS = (2, 2, 1, 1, 1, 1, 2, 4, 6, 8, 10, 11, 13, 16, 18, 18, 17, 15, 13, 11, 9, 7, 5, 3)
+_DISCHARGES = (2, 1, 1, 1, 1, 1, 2, 4, 10, 18, 24, 26, 16, 10, 8, 6, 5, 4, 3, 2, 2, 1, 1, 1)
+_ADMISSIONS = (3, 2, 2, 2, 2, 2, 3, 4, 6, 8, 10, 11, 13, 16, 18, 18, 17, 15, 13, 11, 9, 7, 5, 3)
 _EMERGENCIES = (5, 4, 3, 3, 3, 3, 4, 6, 9, 13, 16, 17, 17, 17, 17, 17, 17, 17, 16, 15, 13, 11, 9, 7)
 
 

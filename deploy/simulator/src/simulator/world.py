@@ -89,7 +89,7 @@ class Kind:
     turnover: float
 
 
-# Shares and sizes are ours, chosen so that the country has some 7,000 units of credible size; the source documents only give
+# Shares and sizes are ours, chosen so that the country has some 7,500 units of credible size; the source documents only give
 # the number of locations.
 NURSING_HOME_KINDS = (
     Kind(CareType.WLZ_REGULIER, Cohort.GEEN, "Verblijf", 1.0, 18, 80, 0.004),
@@ -135,7 +135,7 @@ def _hospital(row: dict[str, str]) -> Hospital:
             unit(CareType.IC, Cohort.COVID_POS, "IC COVID", ic_covid, 0.12),
             unit(CareType.IC, Cohort.GEEN, "IC", ic_beds - ic_covid, 0.25),
             unit(CareType.KLINIEK, Cohort.COVID_POS, "Verpleegafdeling COVID", ward_covid, 0.15),
-            unit(CareType.KLINIEK, Cohort.GEEN, "Verpleegafdelingen", ward_beds - ward_covid, 0.22),
+            unit(CareType.KLINIEK, Cohort.GEEN, "Verpleegafdelingen", ward_beds - ward_covid, 0.40),
             # An emergency department fills and empties about five times a day.
             unit(CareType.SEH, Cohort.GEEN, "Spoedeisende hulp", max(8, ward_beds // 20), 5.0),
         ),
