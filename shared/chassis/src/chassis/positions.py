@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.errors import MustStop
+from chassis.foreign_records import accept_foreign_records
 from chassis.records import TOPIC_ID_HEADER, Record
 from chassis.settings import ServiceSettings
 from chassis.sql import Connection, Database
@@ -178,6 +179,7 @@ class _LogReader:
 
 @asynccontextmanager
 async def _log_reader(settings: ServiceSettings, group: str, topics: Iterable[Topic]) -> AsyncIterator[_LogReader]:
+    accept_foreign_records()
     names = {settings.named(topic.name): topic.name for topic in topics}
     partitions = await partitions_of(settings.kafka_bootstrap_servers, list(names))
     consumer = AIOKafkaConsumer(

@@ -5,13 +5,13 @@ lets the worker crash, and one stream at a time with acknowledgements in order. 
 """
 
 from typing import Any
-from weakref import WeakSet
 
 import faust
 from faust.transport.consumer import Consumer
 from mode.supervisors import CrashingSupervisor
 
 from chassis.delivery import Delivery
+from chassis.foreign_records import accept_foreign_records
 from chassis.records import HasTopic, Record
 from chassis.settings import ServiceSettings
 
@@ -30,6 +30,7 @@ class _App(faust.App):  # type: ignore[misc]  # Faust is untyped
 def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
     """A Faust app that hands every topic of this delivery to it, a batch at a time."""
     correct_offset_gaps()
+    accept_foreign_records()
     app = _App(
         settings.named(delivery.reader),
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
@@ -60,31 +61,15 @@ def _attach(app: faust.App, settings: ServiceSettings, delivery: Delivery, readi
     topic = app.topic(settings.named(reading.topic.name), key_serializer="raw", value_serializer="raw")
 
     async def on_records(stream: Any) -> None:
+        # When a handler raises, `noack_take` puts acknowledging back as it found it, and Faust acknowledges what waits behind the failed
+        # batch while it dies: those offsets are committed, and the records lost. So it finds it off.
+        stream.enable_acks = False
         async for batch in stream.noack_take(_BATCH, within=_WITHIN_SECONDS):
             await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
             for event in batch:
-                _applied.add(event.message)
                 event.ack()
 
     app.agent(topic, name=f"{delivery.reader}.{reading.topic.name}", concurrency=1)(on_records)
-
-
-_applied: WeakSet[Any] = WeakSet()
-_original_ack = Consumer.ack
-
-
-def acknowledge_only_what_was_applied() -> None:
-    """Let nothing but a delivery that has committed acknowledge a message.
-
-    Faust 0.15.3 acknowledges by itself what it passes over: messages of before a rebalance and, once a handler has raised and
-    `noack_take` has put acknowledging back as it was, those that wait behind the failed batch. The dying worker then commits them, and
-    they are lost: so seen on every partition with a backlog.
-    """
-
-    def ack(self: Consumer, message: Any) -> bool:
-        return message in _applied and bool(_original_ack(self, message))
-
-    Consumer.ack = ack
 
 
 _original_add_gap = Consumer._add_gap  # noqa: SLF001  the fault is inside

@@ -44,6 +44,9 @@ async def create_topics(
 def configuration(topic: Topic, replication: int) -> dict[str, str]:
     """The broker's settings of a topic."""
     settings = {"message.timestamp.type": "LogAppendTime" if topic.append_time else "CreateTime"}
+    if not topic.versioned:
+        # Outsiders may compress with what our client cannot undo; the broker can.
+        settings["compression.type"] = "uncompressed"
     if replication >= _ENOUGH_FOR_TWO_IN_SYNC:
         settings["min.insync.replicas"] = "2"
     if topic.retention is None:

@@ -21,6 +21,7 @@ from chassis.relay import Relay
 from chassis.settings import ServiceSettings
 from chassis.sql import Database
 from chassis.testing.processes import Processes, ServiceProcess
+from chassis.testing.waiting import eventually
 from contracts.event import FIRST_VERSION, Event
 from contracts.topic import Topic
 
@@ -186,3 +187,9 @@ async def deliver(delivery: Delivery, topic: Topic, records: Sequence[Record]) -
 def at(record: Record, offset: int) -> Record:
     """The same record at another place in the log."""
     return replace(record, offset=offset)
+
+
+async def someone_waits(playground: Playground) -> None:
+    """Until a transaction waits for the lock of another."""
+    waiting = "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    await eventually(lambda: playground.value(waiting), what="somebody who waits for a lock")

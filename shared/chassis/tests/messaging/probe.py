@@ -68,6 +68,7 @@ REPORTS = Topic(
 PARKED = parked_topic(NAME)
 TOPICS = (EVENTS, STATES, REPORTS, PARKED)
 
+
 async def write_down(tx: Transaction, events: Sequence[Received[ProbeEvent]]) -> None:
     """Write each event down; one that misbehaves does so before anything is written."""
     is_fixed = await tx.connection.fetchval("select exists (select from switches where name = 'fixed')")

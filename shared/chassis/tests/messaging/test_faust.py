@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -42,7 +43,8 @@ async def committed(playground: Playground, topic: Topic) -> dict[int, tuple[int
 
 
 async def offsets_reach_the_end(playground: Playground, *topics: Topic) -> bool:
-    return all([done == end for topic in topics for done, end in (await committed(playground, topic)).values()])
+    reached = [done == end for topic in topics for done, end in (await committed(playground, topic)).values()]
+    return all(reached)
 
 
 def health_of(database: Database) -> Health:
@@ -54,6 +56,7 @@ async def test_an_event_whose_handler_raises_ends_the_worker_and_its_restart_pro
     await playground.publish("a", 4, behaviour="crash")
     await playground.publish("a", 5)
     await playground.publish("b", 1, 2)
+    await playground.publish("a", 7, topic=STATES)
     worker = playground.start("worker")
     assert await worker.wait_exit(START) == 1
     assert "RuntimeError" in worker.log
@@ -63,13 +66,33 @@ async def test_an_event_whose_handler_raises_ends_the_worker_and_its_restart_pro
     worker = playground.start("worker")
 
     async def all_applied() -> bool:
-        return await playground.applied() == {"a": [1, 2, 3, 4, 5], "b": [1, 2]}
+        return await playground.applied() == {"a": [1, 2, 3, 4, 5], "b": [1, 2]} and await playground.applied(STATES) == {"a": [7]}
 
     await eventually(all_applied, timeout=START)
-    await eventually(lambda: offsets_reach_the_end(playground, EVENTS), timeout=10)
+    await eventually(lambda: offsets_reach_the_end(playground, EVENTS, STATES), timeout=10)
+    assert not list(Path.cwd().glob(f"{playground.settings.namespace}*")), "Faust keeps no files of its own"
     began = monotonic()
     worker.terminate()
     assert await worker.wait_exit(10) == 0
+    assert monotonic() - began < 10
+
+
+async def test_a_worker_that_still_waits_for_an_answer_of_kafkas_stops_when_it_is_told(playground: Playground) -> None:
+    asked = asyncio.Event()
+
+    async def never_answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+
+    server = await asyncio.start_server(never_answers, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    worker = playground.start("worker", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
+    await asyncio.wait_for(asked.wait(), START)
+    began = monotonic()
+    worker.terminate()
+    await worker.wait_exit(12)
+    server.close()
+
     assert monotonic() - began < 10
 
 

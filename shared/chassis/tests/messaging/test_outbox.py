@@ -10,7 +10,7 @@ from playground import Playground
 
 from chassis.errors import Rejected
 from chassis.outbox import _WRITE, CHANNEL
-from chassis.sql import Database
+from chassis.sql import Database, Transaction
 from contracts.event import FIRST_VERSION
 
 
@@ -56,16 +56,22 @@ async def test_batches_that_name_their_keys_in_another_order_never_deadlock(data
 
 
 async def test_what_is_undone_leaves_no_event_and_no_gap(playground: Playground, database: Database) -> None:
-    with pytest.raises(RuntimeError):
+    async def fails() -> None:
         async with database.begin() as tx:
             tx.publish(probe.EVENTS, happened("a", 1), key="a")
             raise RuntimeError
+
+    async def changes_its_mind(tx: Transaction) -> None:
+        async with tx.savepoint():
+            tx.publish(probe.EVENTS, happened("a", 3), key="a")
+            raise ValueError("change of mind")
+
+    with pytest.raises(RuntimeError):
+        await fails()
     async with database.begin() as tx:
         tx.publish(probe.EVENTS, happened("a", 2), key="a")
         with pytest.raises(ValueError, match="change of mind"):
-            async with tx.savepoint():
-                tx.publish(probe.EVENTS, happened("a", 3), key="a")
-                raise ValueError("change of mind")
+            await changes_its_mind(tx)
         tx.publish(probe.EVENTS, happened("a", 4), key="a")
 
     rows = await playground.rows("select payload, version from outbox order by id")
@@ -77,6 +83,8 @@ async def test_events_of_one_key_in_one_transaction_keep_their_order(playground:
         for n in range(500):
             tx.publish(probe.EVENTS, happened(f"key-{n % 7}", n), key=f"key-{n % 7}")
 
+    written = await playground.rows("select payload from outbox order by id")
+    assert [probe.ProbeEvent.parse(row["payload"]).n for row in written] == list(range(500))
     for k in range(7):
         rows = await playground.rows("select payload, version from outbox where aggregateid = $1 order by id", f"key-{k}")
         assert [probe.ProbeEvent.parse(row["payload"]).n for row in rows] == list(range(k, 500, 7))

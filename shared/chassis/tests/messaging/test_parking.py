@@ -1,11 +1,13 @@
 """What can never succeed is set aside with its reason, and blocks nothing but its own key."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import probe
 import pytest
-from playground import Log, Playground, a_delivery, deliver
+from playground import Log, Playground, a_delivery, deliver, someone_waits
 
 from chassis.delivery import Delivery
 from chassis.errors import MustStop
@@ -73,6 +75,24 @@ async def test_a_replay_that_fails_in_the_middle_keeps_what_it_did_and_the_rest_
     assert (outcome.applied, outcome.stopped_by) == (2, "the body breaks the contract: body: json_invalid")
     assert await playground.applied() == {"a": [1, 2]}
     assert await playground.incomplete(EVENTS) == {"a"}
+
+
+@pytest.mark.parametrize("by_hand", ["replay", "discard"])
+async def test_whoever_looks_after_a_key_waits_for_the_worker_that_is_at_it(
+    playground: Playground, delivery: Delivery, database: Database, by_hand: str
+) -> None:
+    await deliver(delivery, EVENTS, [Log().append("a", 1, behaviour="reject")])
+    [parked] = await playground.parked()
+    async with database.begin() as worker:
+        await worker.connection.execute("select from reader_versions where key = 'a' for update")
+        doing: asyncio.Task[Any] = asyncio.create_task(
+            replay(database, probe.NAME, probe.READINGS[:2])
+            if by_hand == "replay"
+            else discard(database, probe.NAME, probe.READINGS[:2], [parked["id"]])
+        )
+        await someone_waits(playground)
+        assert not doing.done()
+    await doing
 
 
 async def test_discarding_the_event_that_fails_lets_those_behind_it_be_replayed(
@@ -156,7 +176,7 @@ async def test_a_rejected_report_never_silences_its_key(playground: Playground, 
 
 class TestFuse:
     async def test_a_hundred_parked_in_ten_minutes_stop_the_reader_also_after_a_restart_until_they_are_discarded(
-        self, playground: Playground, delivery: Delivery, database: Database, settings: ServiceSettings
+        self, delivery: Delivery, database: Database, settings: ServiceSettings
     ) -> None:
         log = Log()
         await deliver(delivery, EVENTS, [log.append(f"k{n}", 1, body=b"{") for n in range(99)])

@@ -50,7 +50,9 @@ async def test_a_commit_that_comes_later_than_a_higher_id_is_sent_too(playground
             await eventually(lambda: all_sent(playground), timeout=3)
         await eventually(lambda: all_sent(playground))
 
-    ids = {row["aggregateid"]: row["id"] for row in await playground.rows("select id, aggregateid from outbox where published_at is not null")}
+    ids = {
+        row["aggregateid"]: row["id"] for row in await playground.rows("select id, aggregateid from outbox where published_at is not null")
+    }
     assert ids["slow"] < ids["quick"]
     assert sequences(await playground.log(probe.EVENTS)) == {"quick": [1], "slow": [1]}
 

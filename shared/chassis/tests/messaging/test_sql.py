@@ -24,7 +24,7 @@ async def _terminate(database: Database, but: int) -> None:
 
 @pytest.mark.parametrize("when", ["in a statement", "between statements", "at the commit"])
 async def test_a_connection_that_is_cut_is_unavailable_and_the_next_one_works(database: Database, when: str) -> None:
-    with pytest.raises(Unavailable):
+    async def is_cut() -> None:
         async with database.begin() as tx:
             pid = await tx.connection.fetchval("select pg_backend_pid()")
             if when == "in a statement":
@@ -35,15 +35,20 @@ async def test_a_connection_that_is_cut_is_unavailable_and_the_next_one_works(da
                 if when == "between statements":
                     await tx.connection.fetchval("select 1")
 
+    with pytest.raises(Unavailable):
+        await is_cut()
     async with database.connection() as connection:
         assert await connection.fetchval("select count(*) from switches") == 0
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable(database: Database) -> None:
-    with pytest.raises(Unavailable):
+    async def takes_too_long() -> None:
         async with database.connection() as connection:
             await connection.execute("set statement_timeout = 50")
             await connection.execute("select pg_sleep(3)")
+
+    with pytest.raises(Unavailable):
+        await takes_too_long()
 
 
 async def test_an_argument_that_fits_nowhere_is_a_fault_and_not_a_reason_to_wait(database: Database) -> None:

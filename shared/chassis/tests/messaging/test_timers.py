@@ -107,7 +107,9 @@ async def test_two_workers_never_fire_one_twice(playground: Playground, database
     await asyncio.gather(*(fire_all(loop) for loop in loops))
     await loops[0].fire_due()
 
-    assert await playground.value("select count(*) from applied") == await playground.value("select count(distinct key) from applied") == 1_000
+    assert (
+        await playground.value("select count(*) from applied") == await playground.value("select count(distinct key) from applied") == 1_000
+    )
 
 
 async def test_an_effect_that_fails_leaves_its_timer(playground: Playground, database: Database, loop: TimerLoop, fired: Fired) -> None:
