@@ -90,6 +90,9 @@ OnParked = Callable[[Transaction, Sequence[str], bool], Awaitable[None]]
 Take = Callable[[Transaction, Sequence[Record]], Awaitable[Sequence[Rejected | None]]]
 
 
+AT_ONCE_SECONDS = 0.005
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a service does with the events of one topic.
@@ -102,6 +105,8 @@ class Reading:
     handlers: Mapping[type[Event], Handler]
     on_parked: OnParked | None = None
     """Told which keys have an event parked (True) and which no longer (False), in the transaction that does it."""
+    within_seconds: float = AT_ONCE_SECONDS
+    """How long an event may wait for company: longer where nobody looks at once, for a batch costs the same however small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,7 @@ class Submissions:
 
     topic: Topic
     take: Take
+    within_seconds: float = AT_ONCE_SECONDS
 
 
 class HasTopic(Protocol):
@@ -120,6 +126,9 @@ class HasTopic(Protocol):
 
     @property
     def topic(self) -> Topic: ...
+
+    @property
+    def within_seconds(self) -> float: ...
 
 
 def parse(topic: Topic, record: Record) -> Received[Event] | Broken:

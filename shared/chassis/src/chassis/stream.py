@@ -15,9 +15,8 @@ from chassis.foreign_records import accept_foreign_records
 from chassis.records import HasTopic, Record
 from chassis.settings import ServiceSettings
 
-# A report waits at most so long for company; a backlog fills the batch at once.
+# A backlog fills a batch at once; without one, a reading says how long an event waits for company.
 _BATCH = 500
-_WITHIN_SECONDS = 0.005
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is untyped
@@ -41,6 +40,8 @@ def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
+        # Two batches: outsiders may send a megabyte a record, and Faust would keep four thousand of them.
+        stream_buffer_maxsize=2 * _BATCH,
         web_enabled=False,
         # Faust's defaults stall the others for a minute when a worker is killed.
         broker_session_timeout=settings.session_timeout_seconds,
@@ -64,7 +65,7 @@ def _attach(app: faust.App, settings: ServiceSettings, delivery: Delivery, readi
         # When a handler raises, `noack_take` puts acknowledging back as it found it, and Faust acknowledges what waits behind the failed
         # batch while it dies: those offsets are committed, and the records lost. So it finds it off.
         stream.enable_acks = False
-        async for batch in stream.noack_take(_BATCH, within=_WITHIN_SECONDS):
+        async for batch in stream.noack_take(_BATCH, within=reading.within_seconds):
             await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
             for event in batch:
                 event.ack()

@@ -22,7 +22,7 @@ CRASHED = 1
 """Exit code of a process that could not go on; whoever supervises it starts it again."""
 
 # A worker that is still joining its group does not stop by itself.
-_STOP_WITHIN_SECONDS = 7.0
+_STOP_WITHIN_SECONDS = 5.0
 
 Task = Callable[[], Awaitable[None]]
 

@@ -26,6 +26,10 @@ _BLANK: Mapping[str, Any] = {"report_id": None, "warnings": []}
 @router.post("/reports", status_code=202, response_model=TakenView | list[TakenView], summary="Report what is true at the bedside")
 async def post_reports(body: Reports, who: Reporter, served: Served, key: MaybeKey) -> Response:
     """Folded before the answer: a GET then shows it. A list is taken whole or not at all."""
+    if key is None and not isinstance(body, list):
+        (taken,) = all_or_none([await served.take_together(Submission(body.sent(), who))], is_list=False)
+        return answer(202, taken_view(taken))
+
     forms = body if isinstance(body, list) else [body]
     submissions = [Submission(form.sent(), who) for form in forms]
     async with served.begin() as (tx, work):

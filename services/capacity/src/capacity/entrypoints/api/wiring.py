@@ -1,14 +1,16 @@
 """What the routes work with: transactions on the service's database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from capacity.adapters.sql.queries import Queries
 from capacity.adapters.sql.work import SqlWork
+from capacity.application.take_reports import Submission, Verdict, take_reports
+from capacity.application.take_together import TakeTogether
 from capacity.domain.age_limits import AgeLimits
 from chassis.auth import Caller, Requires
 from chassis.auth import caller as with_token
@@ -23,6 +25,11 @@ class Capacity:
 
     database: Database
     ages: AgeLimits
+    take_together: TakeTogether = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Single reports share transactions."""
+        object.__setattr__(self, "take_together", TakeTogether(self._take_all))
 
     @property
     def queries(self) -> Queries:
@@ -33,6 +40,10 @@ class Capacity:
         """One transaction."""
         async with self.database.begin() as tx:
             yield tx, SqlWork(tx, self.ages)
+
+    async def _take_all(self, submissions: Sequence[Submission]) -> Sequence[Verdict]:
+        async with self.begin() as (_, work):
+            return await take_reports(work, submissions)
 
 
 async def capacity(request: Request) -> Capacity:
