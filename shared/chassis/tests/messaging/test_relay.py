@@ -121,9 +121,9 @@ async def test_an_event_that_can_never_be_sent_stops_its_key_alone(
 async def test_without_kafka_the_relay_ends_and_drains_in_order_when_kafka_is_back(
     playground: Playground, own_broker: OwnBroker, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Thirty seconds and ten, shortened.
-    monkeypatch.setattr("chassis.relay._LONGEST_SEND_SECONDS", 5)
-    monkeypatch.setattr("chassis.health._SILENT_SECONDS", 3)
+    # Of thirty seconds and ten; only the waiting is shorter.
+    monkeypatch.setattr("chassis.relay._LONGEST_SEND_SECONDS", 3)
+    monkeypatch.setattr("chassis.health._SILENT_SECONDS", 2)
     kafka = await own_broker()
     settings = playground.settings.model_copy(update={"kafka_bootstrap_servers": kafka.bootstrap_servers})
     playground.settings = settings
