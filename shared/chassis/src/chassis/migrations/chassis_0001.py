@@ -138,9 +138,10 @@ _STATEMENTS = (
     create function db_clock() returns timestamptz language sql volatile as
     $$ select clock_timestamp() + coalesce((select shift from clock_shift), interval '0') $$
     """,
-    # Rows come and go, or change, by the thousand a second: vacuum when a few hundred are dead, not when a fifth of the table is.
+    # Rows come and go, or change, by the thousand a second: vacuum when a few hundred are dead, not when a fifth of the table is, and
+    # without pauses: the relay would step over the dead meanwhile.
     *(
-        f"alter table {table} set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500)"
+        f"alter table {table} set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0)"
         for table in ("outbox", "timers", "heartbeats", "outbox_versions", "reader_versions", "reader_positions")
     ),
     # Room on the page, so that a row that changes with every event stays on it and its index is left alone.

@@ -22,7 +22,13 @@ _MEET = "insert into figures (figure) select figure from unnest($1::text[]) as f
 # A statement of its own: the sums are read by the next one, with all that was committed before we had the lock.
 _LOCK = "select from figures where figure = any($1::text[]) order by figure for update"
 
+# What is incomplete is found once for all figures: looked for figure by figure, every one of them read every unit.
 _SUMS = """
+with incomplete as materialized (
+    select distinct i.figure
+    from parked_units u join contributions c on c.unit_id::text = u.unit
+    cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as i (figure)
+)
 select f.figure, f.said, p.*,
        case l.level when 'NL' then (select min(observed_at) from contributions where in_country = f.figure and counts)
                     when 'ROAZ' then (select min(observed_at) from contributions where in_roaz = f.figure and counts)
@@ -30,8 +36,7 @@ select f.figure, f.said, p.*,
        case l.level when 'NL' then (select max(observed_at) from contributions where in_country = f.figure and counts)
                     when 'ROAZ' then (select max(observed_at) from contributions where in_roaz = f.figure and counts)
                     else (select max(observed_at) from contributions where in_vr = f.figure and counts) end as newest_observed_at,
-       exists (select from parked_units u join contributions c on c.unit_id::text = u.unit
-               where f.figure in (c.in_country, c.in_roaz, c.in_vr)) as incomplete
+       exists (select from incomplete i where i.figure = f.figure) as incomplete
 from figures f
 cross join lateral (select split_part(f.figure, '/', 2) as level) as l
 cross join lateral (
