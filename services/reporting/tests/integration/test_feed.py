@@ -98,6 +98,17 @@ async def test_a_report_that_is_taken_back_leaves_the_earlier_one_and_then_an_em
     assert await ward(reporting) is None
 
 
+async def test_what_was_taken_back_before_it_came_never_counts(reporting, build) -> None:
+    unit, report, flow = uuid4(), uuid4(), uuid4()
+    await reporting.observes(build.observation(unit, NOON, None, report_id=report, revision=1, retracted=True, stated=()))
+    await reporting.observes(build.observation(unit, NOON, 21, report_id=report))
+    await reporting.admits(build.admission(3, NOON, flow_id=flow, revision=1, retracted=True))
+    await reporting.admits(build.admission(3, NOON, flow_id=flow))
+
+    assert await ward(reporting) is None
+    assert (await cells(reporting)).get("ward_admissions_covid") is None
+
+
 async def test_a_correction_to_another_day_leaves_the_first_day_and_counts_on_the_second(reporting, build) -> None:
     unit, report = uuid4(), uuid4()
     await reporting.observes(build.observation(unit, NOON, 5, report_id=report))

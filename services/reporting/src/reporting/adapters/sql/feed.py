@@ -16,7 +16,7 @@ _OBSERVATION = "unit_id, report_id, revision, counts, day, location_id, care_typ
 _ADMISSION = "flow_id, revision, counts, day, location_id, unit_id, care_type, cohort, count"
 
 # A correction may move a report to another day: the day it leaves is read before, and both are worked out anew after. What says nothing
-# for the feed is kept only where it takes back something that did.
+# for the feed is kept only where it takes back something that did, or might: a correction can come before what it corrects.
 _KEEP_OBSERVATIONS = f"""
 with incoming as (
     select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::bool[], $5::date[], $6::uuid[], $7::text[], $8::text[], $9::timestamptz[],
@@ -26,7 +26,7 @@ with incoming as (
 ), kept as (
     insert into observations as o ({_OBSERVATION})
     select {_OBSERVATION} from incoming i
-    where i.counts or exists (select from before b where b.unit_id = i.unit_id and b.report_id = i.report_id)
+    where i.counts or i.revision > 0 or exists (select from before b where b.unit_id = i.unit_id and b.report_id = i.report_id)
     order by unit_id, report_id
     on conflict (unit_id, report_id) do update set
         {", ".join(f"{name} = excluded.{name}" for name in _OBSERVATION.split(", ")[2:])}
@@ -71,7 +71,7 @@ with incoming as (
 ), kept as (
     insert into flows as f ({_ADMISSION})
     select {_ADMISSION} from incoming i
-    where i.counts or exists (select from before b where b.flow_id = i.flow_id)
+    where i.counts or i.revision > 0 or exists (select from before b where b.flow_id = i.flow_id)
     order by flow_id
     on conflict (flow_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _ADMISSION.split(", ")[1:])}
     where f.revision < excluded.revision
