@@ -52,6 +52,16 @@ async def test_the_first_segment_of_a_path_says_whose_it_is(settings: ServiceSet
         assert (await browser.get("/ward/health/live")).json() == {"live": True}
 
 
+async def test_the_documentation_needs_nobody_elses_server(settings: ServiceSettings) -> None:
+    async with client(an_app("ward", settings, [])) as browser:
+        page = (await browser.get("/ward/docs")).text
+        assert '"/ward/openapi.json"' in page.replace("'", '"')
+        for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"):
+            assert f'"/ward/docs/assets/{asset}"' in page
+            assert (await browser.get(f"/ward/docs/assets/{asset}")).status_code == 200
+        assert "http" not in page, "nothing of it comes from elsewhere"
+
+
 async def test_the_root_is_the_way_in_for_people(settings: ServiceSettings) -> None:
     async with client(an_app("ward", settings, [])) as browser:
         answer = await browser.get("/")

@@ -6,9 +6,11 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from chassis import telemetry
 from chassis.auth import Keyring
@@ -57,7 +59,8 @@ def create_app(
         description=description,
         version="1",
         lifespan=lifespan,
-        docs_url=f"/{service}/docs",
+        # Ours, below: FastAPI's own would fetch its script from somebody else's server.
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         openapi_url=f"/{service}/openapi.json",
@@ -75,6 +78,8 @@ def create_app(
     for router in pages:
         app.include_router(router, include_in_schema=False)
     app.include_router(_operations(service, health))
+    app.include_router(_documentation(service, title))
+    app.mount(f"/{service}/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
     if unchecked := [path for path, route in _api_routes(app) if not isinstance(route, Route)]:
         raise ValueError(f"routes must come from chassis.http.route.Router: {', '.join(unchecked)}")
@@ -86,6 +91,24 @@ def create_app(
     app.add_exception_handler(HTTPException, _on_http)
     app.add_middleware(Edge, service=service)
     return app
+
+
+def _documentation(service: str, title: str) -> APIRouter:
+    """The page that documents the routes, with Swagger UI as `fastapi-swagger` carries it."""
+    router = APIRouter(prefix=f"/{service}", include_in_schema=False)
+    assets = f"/{service}/docs/assets"
+
+    @router.get("/docs")
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url=f"/{service}/openapi.json",
+            title=title,
+            swagger_js_url=f"{assets}/swagger-ui-bundle.js",
+            swagger_css_url=f"{assets}/swagger-ui.css",
+            swagger_favicon_url=f"{assets}/favicon-32x32.png",
+        )
+
+    return router
 
 
 def _operations(service: str, health: Health) -> APIRouter:
