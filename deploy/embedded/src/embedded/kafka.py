@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,7 +101,7 @@ class Kafka:
         """Start and wait until it answers. A port that somebody else was quicker to take is replaced at the first start."""
         for attempt in range(_ATTEMPTS):
             self._process = Process(await self.prepare())
-            if await self._answers(self._process):
+            if await self._process.becomes_ready(self.is_ready, within_seconds=_READY_LIMIT_SECONDS):
                 return
             await asyncio.sleep(0.2 * attempt)
         raise CannotStartError(f"Kafka does not start; the end of {self._log}:\n{last_lines(self._log)}")
@@ -120,17 +119,6 @@ class Kafka:
 
     def resume(self) -> None:
         self.process.signal(signal.SIGCONT)
-
-    async def _answers(self, process: Process) -> bool:
-        end = time.monotonic() + _READY_LIMIT_SECONDS
-        while process.is_running:
-            if await self.is_ready():
-                return True
-            if time.monotonic() > end:
-                await process.stop()
-                break
-            await asyncio.sleep(0.05)
-        return False
 
     def _properties(self) -> dict[str, object]:
         return {

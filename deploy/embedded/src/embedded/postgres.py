@@ -87,7 +87,7 @@ class Postgres:
         end = time.monotonic() + _RETRY_LIMIT_SECONDS
         while True:
             self._process = Process(await self.prepare())
-            if await self._answers(self._process):
+            if await self._process.becomes_ready(self.is_ready, within_seconds=_READY_LIMIT_SECONDS):
                 return
             if time.monotonic() > end:
                 raise CannotStartError(f"PostgreSQL does not start; the end of {self._log}:\n{last_lines(self._log)}")
@@ -100,17 +100,6 @@ class Postgres:
     def kill(self) -> None:
         """SIGKILL to the server itself; the processes of its connections notice and leave."""
         self.process.kill()
-
-    async def _answers(self, process: Process) -> bool:
-        end = time.monotonic() + _READY_LIMIT_SECONDS
-        while process.is_running:
-            if await self.is_ready():
-                return True
-            if time.monotonic() > end:
-                await process.stop()
-                break
-            await asyncio.sleep(0.05)
-        return False
 
     def _configuration(self) -> dict[str, object]:
         return {

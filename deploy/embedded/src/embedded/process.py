@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,6 +70,18 @@ class Process:
         """Send a signal to the process alone; one that has ended already is left alone."""
         if self.is_running:
             self._popen.send_signal(number)
+
+    async def becomes_ready(self, is_ready: Callable[[], Awaitable[bool]], *, within_seconds: float) -> bool:
+        """Ask until it is; false when it has ended, and when the time is over, which ends it."""
+        end = time.monotonic() + within_seconds
+        while self.is_running:
+            if await is_ready():
+                return True
+            if time.monotonic() > end:
+                await self.stop()
+                break
+            await asyncio.sleep(_GLANCE_SECONDS)
+        return False
 
     def kill(self) -> None:
         """SIGKILL to the process and to whatever it started in its session."""
