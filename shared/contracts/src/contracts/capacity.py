@@ -1,7 +1,7 @@
 """What capacity tells: observations, units and flows, and what providers put on Kafka themselves."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -166,11 +166,6 @@ class ReportV1(Event):
     def body(self) -> bytes:
         # What the sender left out keeps its value; a null would make it unknown.
         return self.model_dump_json(exclude_unset=True).encode()
-
-    @classmethod
-    def sample(cls, **fields: object) -> Self:
-        """Build one with only the fields that are stated."""
-        return cls.model_validate(fields)
 
 
 REPORTS = Topic(
