@@ -1,7 +1,9 @@
 """What a topic is: declared once, as data, by its owner."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from contracts.event import Event
 
@@ -38,4 +40,10 @@ class Topic:
 
     def event_type(self, ce_type: str) -> type[Event] | None:
         """The class of this CloudEvents type on this topic, or None when the topic does not carry it."""
-        return next((event for event in self.events if event.ce_type == ce_type), None)
+        return _by_ce_type(self.events).get(ce_type)
+
+
+@cache
+def _by_ce_type(events: tuple[type[Event], ...]) -> Mapping[str, type[Event]]:
+    # Asked for every record that anybody reads.
+    return {event.ce_type: event for event in events}

@@ -3,6 +3,9 @@
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
+_ROUND_OF_A_BACKLOG = 100
+_PAUSE_PER_FIGURE_SECONDS = 0.001
+
 Thing = TypeVar("Thing", bound=Hashable)
 
 
@@ -28,3 +31,12 @@ class Pace(Generic[Thing]):
     def next_in_seconds(self, now: float) -> float | None:
         """When the first of them has rested; None when nothing rests."""
         return max(0.0, min(self._rested_at.values()) - now) if self._rested_at else None
+
+
+def pause_after_seconds(figures: int) -> float:
+    """How long to wait after a round that said so many figures.
+
+    A round beyond a hundred works off a backlog. Saying every step of it cost the readers of the backlog a third of their pace, and nobody
+    sees each of many changes in one second: so the larger the round, the more changes the next one takes together.
+    """
+    return max(0, figures - _ROUND_OF_A_BACKLOG) * _PAUSE_PER_FIGURE_SECONDS

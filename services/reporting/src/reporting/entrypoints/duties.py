@@ -9,19 +9,24 @@ from reporting.application.beat import EVERY_SECONDS, Beat
 from reporting.application.expire_contributions import ExpireContributions
 from reporting.application.publish_figures import PublishFigures
 from reporting.application.restate_feed import RestateFeed
+from reporting.domain.pace import pause_after_seconds
 
 _POLL_SECONDS = 1.0
 _LOOK_AT_DAYS_SECONDS = 0.25
 
 
 def publishing(publish: PublishFigures) -> Duty:
-    """At once when figures are touched; those that rest as soon as they have rested; every second in case a notification was lost."""
+    """At once when figures are touched; after a round the size of a backlog, after a pause; those that rest as soon as they have rested.
+
+    And every second, in case a notification was lost.
+    """
 
     async def run(touched: asyncio.Event) -> None:
         while True:
             # Cleared before the look: what is touched during it wakes us again.
             touched.clear()
-            if await publish():
+            if taken := await publish():
+                await asyncio.sleep(pause_after_seconds(taken))
                 continue
             rested_in = publish.pace.next_in_seconds(publish.clock())
             with suppress(TimeoutError):
