@@ -103,6 +103,13 @@ class UnitChangedV1(Event):
     conflict: bool = Field(description="Fresh sources differ, or what they say together breaks a rule.")
     warnings: tuple[str, ...]
     recorded_at: RecordedAt
+    occupied_reported_at: AwareDatetime | None = Field(
+        default=None,
+        description="The newest observation by a report that states `occupied` itself; no confirmation, import or flow is one.",
+    )
+    includes_holds: tuple[UUID, ...] = Field(
+        default=(), description="Held places that the figures shown already contain, as the provider says."
+    )
 
     @property
     def subject(self) -> str:

@@ -122,3 +122,101 @@ class Level(StrEnum):
     NL = "NL"
     ROAZ = "ROAZ"
     VR = "VR"
+
+
+class Urgency(StrEnum):
+    """The NTS/NHG scale: U0 resuscitation to U5 no harm expected."""
+
+    U0 = "U0"
+    U1 = "U1"
+    U2 = "U2"
+    U3 = "U3"
+    U4 = "U4"
+    U5 = "U5"
+
+
+class Channel(StrEnum):
+    """How a contact reached us."""
+
+    TELEFOON = "TELEFOON"
+    BALIE = "BALIE"
+    ZORGPROFESSIONAL = "ZORGPROFESSIONAL"
+    AMBULANCE = "AMBULANCE"
+    DIGITAAL = "DIGITAAL"
+
+
+class CallerRole(StrEnum):
+    """Who calls."""
+
+    PATIENT = "PATIENT"
+    MANTELZORGER = "MANTELZORGER"
+    HUISARTS = "HUISARTS"
+    HAP = "HAP"
+    SEH = "SEH"
+    AMBULANCE = "AMBULANCE"
+    WIJKVERPLEGING = "WIJKVERPLEGING"
+    TRANSFERPUNT = "TRANSFERPUNT"
+    INSTELLING = "INSTELLING"
+
+
+class Origin(StrEnum):
+    """Where the patient is."""
+
+    THUIS = "THUIS"
+    KLEINE_INSTELLING = "KLEINE_INSTELLING"
+    BESCHERMD_WONEN = "BESCHERMD_WONEN"
+    ZIEKENHUIS = "ZIEKENHUIS"
+
+
+class FollowUp(DescribingCode):
+    """What is to be done (vervolgactie)."""
+
+    AMBULANCE = "AMBULANCE"
+    SEH = "SEH"
+    HAP_CONSULT = "HAP_CONSULT"
+    VISITE = "VISITE"
+    TELEFONISCH_ADVIES = "TELEFONISCH_ADVIES"
+    ZELFZORG = "ZELFZORG"
+    EIGEN_HUISARTS = "EIGEN_HUISARTS"
+    WIJKVERPLEGING_SPOED = "WIJKVERPLEGING_SPOED"
+    TIJDELIJK_VERBLIJF = "TIJDELIJK_VERBLIJF"
+    GGZ_CRISIS = "GGZ_CRISIS"
+    THUISMONITORING = "THUISMONITORING"
+    ONBEKEND = "ONBEKEND"
+
+
+class ClosureOutcome(StrEnum):
+    """How a case ended."""
+
+    ADVIES = "ADVIES"
+    DOORVERWEZEN = "DOORVERWEZEN"
+    GEPLAATST = "GEPLAATST"
+    OVERGEDRAGEN_112 = "OVERGEDRAGEN_112"
+    INGETROKKEN = "INGETROKKEN"
+    OVERLEDEN = "OVERLEDEN"
+
+
+class DeclineReason(DescribingCode):
+    """Why a provider does not take a patient; `NIET_EIGEN_CLIENT` is never valid, `GEEN_CIZ` not for places with cohort nursing."""
+
+    VOL = "VOL"
+    GEEN_PERSONEEL = "GEEN_PERSONEEL"
+    ZORGVRAAG_PAST_NIET = "ZORGVRAAG_PAST_NIET"
+    COHORT_PAST_NIET = "COHORT_PAST_NIET"
+    GEEN_APPARATUUR = "GEEN_APPARATUUR"
+    UITBRAAK = "UITBRAAK"
+    VERVOER = "VERVOER"
+    VEILIGHEID = "VEILIGHEID"
+    NIET_EIGEN_CLIENT = "NIET_EIGEN_CLIENT"
+    GEEN_CIZ = "GEEN_CIZ"
+    ANDERS = "ANDERS"
+    ONBEKEND = "ONBEKEND"
+
+
+class Choice(StrEnum):
+    """A treatment wish; `ANDERS` and `ONBEKEND` are not permission."""
+
+    JA = "JA"
+    NEE = "NEE"
+    ANDERS = "ANDERS"
+    ONBEKEND = "ONBEKEND"
