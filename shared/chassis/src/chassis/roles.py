@@ -40,3 +40,21 @@ REPORTERS = PROVIDERS | IMPORTERS
 NATIONAL_READERS = frozenset(
     {Role.LCPS, Role.VWS, Role.RCPS, Role.ROAZ, Role.DPG, Role.COORDINATOR, Role.AUDITOR, Role.ADMIN, Role.ANALYST, Role.VISITOR}
 )
+
+# Triage. A triagist does all of it; referrers and hospitals do it for their own contacts, which the route checks; nobody sees more of a
+# person than they registered themselves, or accepted. An administrator sees everything but who the patient is.
+CASE_REGISTRARS = frozenset({Role.TRIAGIST, Role.REFERRER, Role.HOSPITAL, Role.ADMIN})
+CASE_READERS = CASE_REGISTRARS
+ASSESSORS = frozenset({Role.TRIAGIST, Role.ADMIN})
+PLACE_ASKERS = CASE_REGISTRARS
+IDENTITY_READERS = frozenset({Role.TRIAGIST, Role.REFERRER, Role.PROVIDER, Role.HOSPITAL})
+
+# Placement. Coordinators act in their own VR, LCPS on what was escalated to it, providers on what concerns their own organisation.
+REQUEST_READERS = frozenset(
+    {Role.TRIAGIST, Role.REFERRER, Role.COORDINATOR, Role.HOSPITAL, Role.RCPS, Role.ROAZ, Role.DPG, Role.LCPS, Role.ADMIN}
+)
+OFFERERS = frozenset({Role.COORDINATOR, Role.LCPS, Role.ADMIN})
+OFFER_READERS = frozenset({Role.TRIAGIST, Role.COORDINATOR, Role.PROVIDER, Role.HOSPITAL, Role.LCPS, Role.ADMIN})
+ANSWERERS = PROVIDERS
+JOURNEY_TAKERS = frozenset({Role.COORDINATOR, Role.PROVIDER, Role.HOSPITAL, Role.LCPS, Role.ADMIN})
+CANCELLERS = frozenset({Role.TRIAGIST, Role.COORDINATOR, Role.LCPS, Role.ADMIN})

@@ -74,6 +74,7 @@ class PlacementRequestedV1(Event):
     roaz: Roaz
     municipality: Municipality
     origin: Origin | None
+    organisation: str | None = Field(description="Who asks: the `org` of the token, so that it can follow its own requests.")
     needs: Needs
     target_group: int | None = Field(description="1-5 as in the regional approach for vulnerable patients; null when not given.")
     requested_at: AwareDatetime
