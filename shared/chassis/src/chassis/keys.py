@@ -33,7 +33,7 @@ def ensure_keys(keys_dir: Path) -> jwk.ECKey:
     """
     keys_dir.mkdir(parents=True, exist_ok=True)
     made = jwk.ECKey.generate_key(_CURVE, auto_kid=True)
-    _write_first(keys_dir / ISSUER_FILE, orjson.dumps(made.as_dict(private=True)))
+    write_first(keys_dir / ISSUER_FILE, orjson.dumps(made.as_dict(private=True)))
     key = _private_key(keys_dir)
 
     accepted = _listed(keys_dir / JWKS_FILE)
@@ -53,7 +53,7 @@ def hash_key(keys_dir: Path) -> bytes:
     file = keys_dir / HASH_KEY_FILE
     if not file.exists():
         keys_dir.mkdir(parents=True, exist_ok=True)
-        _write_first(file, secrets.token_hex(_HASH_KEY_BYTES).encode())
+        write_first(file, secrets.token_hex(_HASH_KEY_BYTES).encode())
     return bytes.fromhex(file.read_text())
 
 
@@ -96,7 +96,7 @@ def _listed(file: Path) -> list[dict[str, Any]]:
     return list(keys)
 
 
-def _write_first(file: Path, content: bytes) -> None:
+def write_first(file: Path, content: bytes) -> None:
     """Write a private file whole, unless another process was first: a hard link never replaces and never shows half a file."""
     if file.exists():
         return

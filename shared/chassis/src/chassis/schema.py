@@ -1,5 +1,7 @@
 """The chassis' own tables, in each service's database; every service adds them to its metadata, and alembic compares them."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,8 +21,34 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.types import UserDefinedType
 
 _NOW = text("clock_timestamp()")
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction number, which SQLAlchemy does not know."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name."""
+        return "xid8"
+
+
+# For alembic, which compares what it finds in the database.
+ischema_names["xid8"] = Xid8
+
+
+def changed_xid() -> Column[int]:
+    """The column of a table that feeds a live list: which transaction changed the row last."""
+    return Column("changed_xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()"))
+
+
+def live_index(table: str) -> Index:
+    """The index of a table that feeds a live list."""
+    return Index(f"{table}_changed", "changed_xid")
 
 
 def chassis_tables(metadata: MetaData) -> None:
@@ -142,4 +170,12 @@ def chassis_tables(metadata: MetaData) -> None:
         metadata,
         Column("shift", Interval, nullable=False, comment="for tests: how far db_clock() is ahead of the clock"),
         Column("only_row", Boolean, primary_key=True, server_default=text("true")),
+    )
+    Table(
+        "live_epochs",
+        metadata,
+        Column("database", Text, primary_key=True, comment="a copy or a restored dump is another database"),
+        Column("epoch", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+        prefixes=["UNLOGGED"],
+        comment="since when transaction numbers have meant what they mean now",
     )

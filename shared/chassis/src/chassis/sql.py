@@ -176,6 +176,20 @@ class Database:
                 await self._pool.release(connection, timeout=3)
 
     @asynccontextmanager
+    async def own_connection(self) -> AsyncIterator[Connection]:
+        """A connection outside the pool, for who listens to notifications; it waits for the server as the others do.
+
+        Raises:
+            one of PASSING, as it comes: who keeps a connection for long decides what to do when it breaks.
+        """
+        connection: Any = await asyncpg.connect(self._url, timeout=3, command_timeout=5, server_settings=self._settings)
+        try:
+            await _prepare(connection)
+            yield connection
+        finally:
+            connection.terminate()
+
+    @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """One transaction, READ COMMITTED; commits when the block ends well, with all its events, and undoes everything otherwise.
 

@@ -10,6 +10,7 @@ http_seconds = Histogram(
     "schakel_http_request_seconds", "From request to first byte of the answer.", ["service", "method", "route"], buckets=_SECONDS
 )
 sse_readers = Gauge("schakel_sse_readers", "Open event streams.")
+sse_cut = Counter("schakel_sse_cut", "Readers whose stream was broken off because they took nothing any more.")
 sse_skipped = Counter("schakel_sse_skipped", "Values a slow reader never saw, because a newer one of the same key replaced them.")
 
 outbox_unsent = Gauge("schakel_outbox_unsent", "Rows of the outbox that are not on Kafka yet.", ["service"])

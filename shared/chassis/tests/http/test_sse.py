@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from chassis.http.sse import EventStream, Latest, end_streams, event
-from chassis.telemetry import sse_readers
+from chassis.telemetry import sse_cut, sse_readers
 from chassis.testing.waiting import eventually
 
 
@@ -136,6 +136,29 @@ async def test_a_fault_in_a_stream_breaks_it_off_instead_of_ending_it_well() -> 
 
     assert isinstance(reader.task.exception(), ValueError)
     assert reader.sent[-1]["more_body"] is True
+
+
+async def test_a_reader_that_takes_nothing_any_more_is_cut(running: Callable[..., Any]) -> None:
+    is_closed = asyncio.Event()
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield event(b"x" * 100_000)
+        finally:
+            is_closed.set()
+
+    async def stalled(_: Request) -> EventStream:
+        return EventStream(events(), longest_send_seconds=0.2)
+
+    before = sse_cut._value.get()
+    async with running(FastAPI(routes=[Route("/stalled", stalled)])) as (_, url, _task):
+        host, port = url.removeprefix("http://").split(":")
+        _reader, writer = await asyncio.open_connection(host, int(port), limit=4096)
+        writer.write(b"GET /stalled HTTP/1.1\r\nHost: ward\r\n\r\n")
+        await asyncio.wait_for(is_closed.wait(), 10)
+        assert sse_cut._value.get() == before + 1
+        writer.transport.abort()
 
 
 async def test_a_stopping_server_ends_its_streams_at_once(ward: FastAPI, running: Callable[..., Any]) -> None:

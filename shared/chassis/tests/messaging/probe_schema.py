@@ -7,7 +7,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis.migrations import chassis_0001
+from chassis.migrations import chassis_0001, chassis_0002
 from chassis.schema import chassis_tables
 
 metadata = MetaData()
@@ -27,11 +27,12 @@ Table("taken", metadata, Column("id", Text, primary_key=True))
 
 
 async def create_schema(url: str) -> None:
-    """The chassis' first migration, and the probe's own tables."""
+    """The chassis' migrations, and the probe's own tables."""
 
     def create(connection: Any) -> None:
         with Operations.context(MigrationContext.configure(connection)):
             chassis_0001.upgrade()
+            chassis_0002.upgrade()
         metadata.create_all(connection)
 
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))

@@ -1,4 +1,4 @@
-"""The chassis' first migration makes what its tables in the code say."""
+"""The chassis' migrations make what its tables in the code say."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from chassis.testing.databases import SchemaDatabase
 
 
-async def test_the_first_migration_makes_the_tables_of_the_code(schema_database: SchemaDatabase) -> None:
+async def test_the_migrations_make_the_tables_of_the_code(schema_database: SchemaDatabase) -> None:
     url = await schema_database("probe", probe_schema.create_schema)
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
 

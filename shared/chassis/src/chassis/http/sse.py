@@ -9,15 +9,21 @@ from weakref import WeakSet
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from chassis.telemetry import sse_readers, sse_skipped
+from chassis.telemetry import sse_cut, sse_readers, sse_skipped
 
 _COMMENT_SECONDS = 5.0
+# A reader that takes nothing for so long has gone without a word, or will never keep up; it comes back by itself when it lives.
+_LONGEST_SEND_SECONDS = 60.0
 _COMMENT = b": \n\n"
 
 _HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+
+class _TakesNothing(Exception):  # noqa: N818  about the reader, no fault of ours
+    """The reader's connection has been full for too long."""
 
 
 def event(data: bytes, *, id: str | None = None, name: str | None = None) -> bytes:  # noqa: A002  the field's own name
@@ -60,13 +66,19 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, stream: AsyncIterator[bytes], headers: Mapping[str, str] | None = None, *, silence_seconds: float = _COMMENT_SECONDS
+        self,
+        stream: AsyncIterator[bytes],
+        headers: Mapping[str, str] | None = None,
+        *,
+        silence_seconds: float = _COMMENT_SECONDS,
+        longest_send_seconds: float = _LONGEST_SEND_SECONDS,
     ) -> None:
         """Take an iterator of whole events (`event(...)`, several joined are fine)."""
         super().__init__(None, 200, {**_HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._stream = stream
         self._silence_seconds = silence_seconds
+        self._longest_send_seconds = longest_send_seconds
         self._ending = asyncio.Event()
 
     def end(self) -> None:
@@ -77,6 +89,14 @@ class EventStream(Response):
         """Answer the request until someone leaves."""
         del scope  # the answer is the same for all
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+        async def write(chunk: bytes) -> None:
+            try:
+                async with asyncio.timeout(self._longest_send_seconds):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except TimeoutError:
+                raise _TakesNothing from None
+
         _open_streams.add(self)
         sse_readers.inc()
         leaving = [asyncio.create_task(_left(receive)), asyncio.create_task(self._ending.wait())]
@@ -88,15 +108,18 @@ class EventStream(Response):
                 if any(task.done() for task in leaving):
                     break
                 if not upcoming.done():
-                    await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+                    await write(_COMMENT)
                     continue
                 try:
                     chunk = upcoming.result()
                 except StopAsyncIteration:
                     break
                 upcoming = None
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await write(chunk)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except _TakesNothing:
+            # Without the last word, so that the server breaks the connection off.
+            sse_cut.inc()
         finally:
             sse_readers.dec()
             _open_streams.discard(self)
