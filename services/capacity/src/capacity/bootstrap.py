@@ -10,20 +10,23 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from capacity.adapters.sql.forgetting import forget_report_ids
+from capacity.adapters.sql.queries import BOARD_CHANNEL, BOARD_ROWS
 from capacity.adapters.sql.work import SqlWork
 from capacity.application.expire_units import UNIT_EXPIRES, expire_units
 from capacity.config import CapacitySettings
-from capacity.entrypoints.api import flows, locations, registry_batch, reports, units
+from capacity.entrypoints.api import board, flows, locations, registry_batch, reports, units
 from capacity.entrypoints.api.wiring import Capacity
-from capacity.entrypoints.stream import submissions
+from capacity.entrypoints.stream import holds, submissions
 from chassis.auth import Keyring
 from chassis.command import Service, WorkerParts
 from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
+from chassis.live import Live
 from chassis.sql import Database, Transaction
 from chassis.timers import OnDue, Timer
 from contracts.capacity import REPORTS
+from contracts.placement import HOLDS
 
 NAME = "capacity"
 
@@ -40,7 +43,9 @@ def api() -> FastAPI:
         await database.open()
         app.state.capacity = Capacity(database, settings.age_limits)
         try:
-            yield
+            async with Live(database, channel=BOARD_CHANNEL, rows=BOARD_ROWS).running() as live:
+                app.state.board = live
+                yield
         finally:
             await database.close()
 
@@ -50,13 +55,13 @@ def api() -> FastAPI:
         description="Who has room: the register of places, what is reported about them, and who came and left.",
         settings=settings,
         lifespan=lifespan,
-        routers=[locations.router, units.router, registry_batch.router, reports.router, flows.router],
-        health=Health(database, [Reads(NAME, [REPORTS.name])]),
+        routers=[locations.router, units.router, board.router, registry_batch.router, reports.router, flows.router],
+        health=Health(database, [Reads(NAME, [REPORTS.name, HOLDS.name])]),
     )
 
 
 def worker_parts(settings: CapacitySettings, database: Database) -> WorkerParts:
-    """What the worker does: it takes the reports on Kafka, lets old figures become unknown, and forgets old ids."""
+    """What the worker does: it takes reports and held places from Kafka, lets old figures become unknown, and forgets old ids."""
 
     async def forget() -> None:
         while True:
@@ -66,7 +71,7 @@ def worker_parts(settings: CapacitySettings, database: Database) -> WorkerParts:
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
 
     return WorkerParts(
-        readings=[submissions(Keyring.of(settings), settings.age_limits)],
+        readings=[submissions(Keyring.of(settings), settings.age_limits), holds(settings.age_limits)],
         timers={UNIT_EXPIRES: expiring(settings)},
         tasks={"forget": forget},
     )

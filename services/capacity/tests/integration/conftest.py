@@ -1,11 +1,14 @@
 """Capacity as its users meet it: the real API on a real database; the relay and Kafka are left to those tests that need them."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -17,13 +20,20 @@ from fastapi import FastAPI
 from capacity.application.expire_units import UNIT_EXPIRES
 from capacity.bootstrap import api, expiring
 from capacity.config import CapacitySettings
+from capacity.entrypoints.stream import holds
 from chassis.keys import Issuer, ensure_keys
+from chassis.records import Received
 from chassis.roles import Role
 from chassis.sql import Database
 from chassis.testing.databases import Databases, migrate
+from chassis.testing.processes import Processes
+from chassis.testing.waiting import eventually
 from chassis.timers import TimerLoop
+from contracts.placement import HOLDS, Held, HoldsChangedV1
+from embedded.ports import free_port
 
 ZORGGROEP = "zorggroep-oost"
+NOW = partial(datetime.now, UTC)
 
 
 @dataclass
@@ -39,6 +49,9 @@ class Capacity:
 
     def a_report(self, unit_id: str, **fields: Any) -> dict[str, Any]:
         return a_report(unit_id, **fields)
+
+    def held(self, unit_id: str, *hold_ids: UUID, **other: Any) -> HoldsChangedV1:
+        return held(unit_id, *hold_ids, **other)
 
     def token(self, role: Role = Role.PROVIDER, org: str | None = ZORGGROEP, ttl: int = 3600) -> str:
         key = (role, org, ttl)
@@ -103,6 +116,25 @@ class Capacity:
         shown = await self.shown(unit_id)
         return tuple(shown[name] for name in ("total", "open", "occupied", "reserved", "free"))
 
+    async def on_board(self, query: str = "") -> dict[str, dict[str, Any]]:
+        """The board, by unit."""
+        answer = await self.get(f"board{query}")
+        assert answer.status_code == 200, answer.text
+        return {item["unit_id"]: item for item in answer.json()["items"]}
+
+    async def placement_tells(self, *told: HoldsChangedV1) -> None:
+        """What the worker does with a batch of what placement holds."""
+        received = [Received(event, str(event.unit_id), nth, HOLDS.name, 0, nth, NOW(), NOW()) for nth, event in enumerate(told, 1)]
+        async with self.database.begin() as tx:
+            await holds(self.settings.age_limits).handlers[HoldsChangedV1](tx, received)
+
+    async def placement_is_not_understood(self, unit_id: str, *, is_parked: bool) -> None:
+        """What the worker does when it parks what placement says of a unit, and when it has a newer state."""
+        on_parked = holds(self.settings.age_limits).on_parked
+        assert on_parked is not None
+        async with self.database.begin() as tx:
+            await on_parked(tx, [unit_id], is_parked)
+
     async def published(self, topic: str, key: str | None = None) -> list[dict[str, Any]]:
         """What is in the outbox for this topic, in its order."""
         rows = await self.rows(
@@ -147,6 +179,100 @@ def a_report(unit_id: str, **fields: Any) -> dict[str, Any]:
         del report["age_seconds"]
         report["observed_at"] = fields["observed_at"].isoformat() if isinstance(fields["observed_at"], datetime) else fields["observed_at"]
     return {name: value for name, value in report.items() if value is not ...}
+
+
+def held(unit_id: str, *hold_ids: UUID, full_since: datetime | None = None, changed_at: datetime | None = None) -> HoldsChangedV1:
+    """What placement says when it holds these places of a unit."""
+    changed_at = changed_at or NOW()
+    places = [Held(hold_id=hold_id, status="OFFERED", since=changed_at, until=changed_at + timedelta(minutes=30)) for hold_id in hold_ids]
+    return HoldsChangedV1(unit_id=UUID(unit_id), holds=tuple(places), full_since=full_since, changed_at=changed_at)
+
+
+@dataclass
+class Told:
+    """A server-sent event as a client sees it."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class Stream:
+    """A client of a live stream."""
+
+    def __init__(self, lines: AsyncIterator[str]) -> None:
+        self._lines = lines
+        self.last_id: str | None = None
+
+    async def next(self) -> Told:
+        """The next that is not the time."""
+        async with asyncio.timeout(15):
+            while (told := await self._read()).name == "tick":
+                pass
+            return told
+
+    async def until_tick(self) -> list[Told]:
+        """All up to the next tick, which is not among them."""
+        found: list[Told] = []
+        async with asyncio.timeout(15):
+            while (told := await self._read()).name != "tick":
+                found.append(told)
+        return found
+
+    async def _read(self) -> Told:
+        name, data = "message", ""
+        async for line in self._lines:
+            kind, _, value = line.partition(": ")
+            if kind == "id":
+                self.last_id = value
+            elif kind == "event":
+                name = value
+            elif kind == "data":
+                data += value
+            elif not line and data:
+                return Told(name, json.loads(data))
+        raise EOFError("the stream has ended")
+
+
+Follow = Callable[..., AbstractAsyncContextManager[Stream]]
+
+
+@pytest.fixture
+def api_process(running: Capacity, processes: Processes) -> Callable[[], Awaitable[str]]:
+    """Starts an API process of its own and gives its address: a live answer needs a server that writes while it runs."""
+
+    async def start() -> str:
+        port = free_port()
+        environment = {"DATABASE_URL": running.settings.database_url, "KEYS_DIR": str(running.settings.keys_dir)}
+        api_started = processes.start("capacity", "api", "--port", str(port), env=environment)
+        address = f"http://127.0.0.1:{port}"
+
+        async def is_live() -> bool:
+            try:
+                async with httpx.AsyncClient() as client:
+                    return (await client.get(f"{address}/capacity/health/live")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await eventually(is_live, timeout=30, what=api_started.log)
+        return address
+
+    return start
+
+
+@pytest.fixture
+def follow(running: Capacity) -> Follow:
+    """Follows the board at an address."""
+
+    @asynccontextmanager
+    async def open_stream(address: str, query: str = "", last_id: str | None = None) -> AsyncIterator[Stream]:
+        headers = {"Authorization": f"Bearer {running.token()}"} | ({"Last-Event-ID": last_id} if last_id else {})
+        url = f"{address}/capacity/v1/board/stream{query}"
+        async with httpx.AsyncClient(timeout=20) as client, client.stream("GET", url, headers=headers) as answer:
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            yield Stream(answer.aiter_lines())
+
+    return open_stream
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -3,14 +3,10 @@
 import asyncio
 import time
 
-import httpx
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
-
-from chassis.testing.waiting import eventually
-from embedded.ports import free_port
 
 LONGEST_SECONDS = 45
 ASKED = [
@@ -27,28 +23,17 @@ def as_lines(_, value):
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
-async def test_the_api_keeps_its_own_document(capacity, processes):
+async def test_the_api_keeps_its_own_document(capacity, api_process):
     location_id = await capacity.location()
     unit_id = await capacity.unit(location_id)
     await capacity.report(unit_id)
-    port = free_port()
-    environment = {"DATABASE_URL": capacity.settings.database_url, "KEYS_DIR": str(capacity.settings.keys_dir)}
-    api = processes.start("capacity", "api", "--port", str(port), env=environment)
-
-    async def is_live():
-        try:
-            async with httpx.AsyncClient() as client:
-                return (await client.get(f"http://127.0.0.1:{port}/capacity/health/live")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    await eventually(is_live, timeout=30, what=api.log)
+    address = await api_process()
 
     asked = await asyncio.to_thread(
-        ask_everything, f"http://127.0.0.1:{port}/capacity/openapi.json", capacity.token(), {"location_id": location_id, "unit_id": unit_id}
+        ask_everything, f"{address}/capacity/openapi.json", capacity.token(), {"location_id": location_id, "unit_id": unit_id}
     )
 
-    assert len(asked) == 15
+    assert len(asked) == 16
 
 
 def ask_everything(url, token, known):
@@ -56,6 +41,9 @@ def ask_everything(url, token, known):
     operations = [result.ok() for result in schema.get_all_operations()]
     asked = {}
     for operation in operations:
+        # A stream never ends by itself; what it takes and refuses is asked of the board, which has the same filters.
+        if operation.path.endswith("/stream"):
+            continue
         end = time.monotonic() + LONGEST_SECONDS / len(operations)
         ask_one(operation, token, known, end, asked)
     return asked

@@ -29,6 +29,8 @@ reports = st.builds(
     observed_at=st.integers(0, 3).map(lambda minutes: NOON + timedelta(minutes=minutes)),
     figures=fields,
     closed=st.one_of(st.none(), st.sampled_from([None, "PERSONEEL"]).map(ClosedBecause)),
+    includes_holds=st.sampled_from([(), (UUID(int=7),), (UUID(int=7), UUID(int=8))]),
+    is_confirmation=st.booleans(),
 )
 # An id and revision is stored once, whatever else is sent under it.
 ledgers = st.lists(reports, max_size=8, unique_by=lambda report: (report.report_id, report.revision))
@@ -55,14 +57,15 @@ def test_any_order_of_arrival_gives_the_same(ledger, seed):
 
 @given(ledger=ledgers)
 def test_the_reports_that_the_database_hands_over_decide_as_all_of_them_do(ledger):
-    """The query keeps, of each source and set of fields, the first by rank of the highest revisions that count."""
+    """The query keeps, of each source and set of fields, the first by rank of the highest revisions; of counts beside what is none."""
     highest = {}
     for report in sorted(ledger, key=lambda report: report.revision):
         highest[report.report_id] = report
     competing = defaultdict(list)
     for report in highest.values():
         if not report.is_retracted:
-            competing[report.source, report.stated, report.closed is None].append(report)
+            unknown = tuple(report.figures.get(field) is None for field in ("open", "occupied", "reserved"))
+            competing[report.source, report.stated, report.closed is None, report.is_confirmation, unknown].append(report)
     rank = lambda report: (report.observed_at, -report.availability if report.availability is not None else 10**9, report.report_id)  # noqa: E731
 
     assert from_scratch(max(group, key=rank) for group in competing.values()) == from_scratch(ledger)
@@ -95,6 +98,9 @@ def test_nothing_is_free_that_any_source_denies(ledger, net, minutes):
     if breaks_a_rule(figures):
         assert shown.conflict
         assert shown.free == 0
+    elif None in (shown.open, shown.occupied, shown.reserved):
+        # What one source says by itself cannot be: then nobody is sent there, whatever else is unknown.
+        assert (shown.conflict, shown.free) == (True, 0)
     elif shown.conflict:
         assert 0 <= shown.free <= max(0, shown.open - shown.occupied - shown.reserved)
     else:

@@ -68,6 +68,8 @@ async def _facts(work: Work, unit: Unit, who: Caller, now: datetime) -> list[Fac
             age_seconds=0,
             figures={field: shown.figure(field) for field in FIGURE_FIELDS if sources.get(field) is source},
             closed=shown.closed if shown.closed_by is source else None,
+            # All of them together were seen to contain these places, so none of them may be heard as saying otherwise.
+            includes_holds=shown.includes_holds,
         )
-        facts.append(Fact(sent.received(now), sent.digest(), who.subject, kind="CONFIRMATION"))
+        facts.append(Fact(replace(sent.received(now), is_confirmation=True), sent.digest(), who.subject))
     return facts

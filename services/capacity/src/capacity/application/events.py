@@ -5,6 +5,7 @@ from datetime import datetime
 from capacity.domain.age_limits import AgeLimits
 from capacity.domain.days import local_day
 from capacity.domain.flow import Flow
+from capacity.domain.fold import occupied_reported_at
 from capacity.domain.registry import Location
 from capacity.domain.report import Report
 from capacity.domain.unit import Unit
@@ -44,6 +45,8 @@ def unit_changed(unit: Unit, ages: AgeLimits) -> UnitChangedV1:
         conflict=shown.conflict,
         warnings=shown.warnings,
         recorded_at=unit.recorded_at,
+        occupied_reported_at=occupied_reported_at(unit.folded),
+        includes_holds=shown.includes_holds,
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from capacity.domain.age_limits import AgeLimits
 from capacity.domain.flow import Flow
+from capacity.domain.holds import UnitHolds
 from capacity.domain.registry import Location, Registration
 from capacity.domain.report import Report
 from capacity.domain.unit import Unit
@@ -23,7 +24,6 @@ class Fact:
     report: Report
     digest: bytes
     sender: str
-    kind: Literal["REPORT", "CONFIRMATION"] = "REPORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,19 @@ class Reports(Protocol):
         """Of each unit at least the reports that decide its fold: the highest revisions that are not retracted."""
 
 
+class Holds(Protocol):
+    """What placement holds of each unit, known to us or not."""
+
+    async def of(self, unit_ids: Collection[UUID]) -> Mapping[UUID, UnitHolds]:
+        """What is held of each of these; nothing of those that were never heard of."""
+
+    async def write(self, states: Sequence[UnitHolds]) -> None:
+        """Replace what is known of each; whether it is incomplete is told apart."""
+
+    async def mark(self, unit_ids: Collection[UUID], *, is_incomplete: bool) -> None:
+        """Say of these that a newer state of them could not be read, or that it was after all."""
+
+
 class Flows(Protocol):
     """Stored flows; an id and revision counts once."""
 
@@ -139,6 +152,9 @@ class Work(Protocol):
 
     @property
     def flows(self) -> Flows: ...
+
+    @property
+    def holds(self) -> Holds: ...
 
     @property
     def registry(self) -> Registry: ...

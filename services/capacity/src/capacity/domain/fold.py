@@ -1,7 +1,7 @@
 """From what each source said to one picture of a unit: always from stored facts, so that arrival order does not matter."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -17,6 +17,7 @@ PRECEDENCE: tuple[Source, ...] = tuple(Source)
 
 SOURCES_DIFFER = "sources-differ"
 RULE_BROKEN = "rule-broken"
+DECLINED_AS_FULL = "declined-as-full"
 FLOWS_BELOW_ZERO = "flows-below-zero"
 
 
@@ -27,6 +28,8 @@ class Statement:
     observed_at: datetime
     availability: int | None
     report_id: UUID
+    includes_holds: tuple[UUID, ...] = ()
+    """Held places that this report's figures already contain, as its sender says."""
 
     @property
     def rank(self) -> tuple[datetime, float, int]:
@@ -55,6 +58,10 @@ class Voice:
 
     figures: Mapping[Field_, Said[int | None]]
     closed: Said[ClosedBecause] | None = None
+    occupied_reported_at: datetime | None = None
+    """The newest moment at which somebody counted the patients; a confirmation is no count."""
+    places_reported_at: datetime | None = None
+    """The newest moment at which somebody counted what makes places free or not: open, occupied or reserved."""
 
     def is_made_of(self, report_id: UUID) -> bool:
         """Whether anything this source says now comes from this report."""
@@ -72,7 +79,7 @@ def merged(folded: Folded, report: Report) -> Folded:
     if report.is_retracted or not (report.figures or report.closed):
         return folded
     voice = folded.get(report.source, Voice(figures={}))
-    by = Statement(report.observed_at, report.availability, report.report_id)
+    by = Statement(report.observed_at, report.availability, report.report_id, report.includes_holds)
     figures = dict(voice.figures)
     for field, value in report.figures.items():
         held = figures.get(field)
@@ -81,7 +88,34 @@ def merged(folded: Folded, report: Report) -> Folded:
     closed = voice.closed
     if report.closed is not None and (closed is None or by.rank > closed.by.rank):
         closed = Said(report.closed, by)
-    return {**folded, report.source: Voice(figures=figures, closed=closed)}
+    return {
+        **folded,
+        report.source: Voice(
+            figures=figures,
+            closed=closed,
+            occupied_reported_at=_later(voice.occupied_reported_at, report, "occupied"),
+            places_reported_at=_later(voice.places_reported_at, report, "open", "occupied", "reserved"),
+        ),
+    }
+
+
+def _later(known: datetime | None, report: Report, *fields: Field_) -> datetime | None:
+    if not report.counts_one_of(*fields):
+        return known
+    return report.observed_at if known is None else max(known, report.observed_at)
+
+
+def occupied_reported_at(folded: Folded) -> datetime | None:
+    """When patients were last counted by somebody at the bedside; an import is somebody else's series."""
+    moments = [voice.occupied_reported_at for source, voice in folded.items() if source is not Source.IMPORT]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def is_full(folded: Folded, full_since: datetime | None) -> bool:
+    """Whether the unit was declined as full, and nobody has counted its places at a later moment."""
+    if full_since is None:
+        return False
+    return all(voice.places_reported_at is None or voice.places_reported_at <= full_since for voice in folded.values())
 
 
 def from_scratch(reports: Iterable[Report]) -> Folded:
@@ -140,6 +174,8 @@ class Picture:
     """The earliest moment at which this picture changes by itself; None while nothing is known."""
     conflict: bool = False
     warnings: tuple[str, ...] = ()
+    includes_holds: tuple[UUID, ...] = ()
+    """Held places that these figures already contain."""
     sources: Mapping[Field_, Source] | None = None
     """Whose each figure is, for the confirmation that restates them."""
 
@@ -158,13 +194,16 @@ class Picture:
     @property
     def seen(self) -> tuple[object, ...]:
         """What people and readers see of it."""
-        return (self.total, self.open, self.occupied, self.reserved, self.free, self.closed, self.source, self.conflict, self.warnings)
+        figures = (self.total, self.open, self.occupied, self.reserved, self.free)
+        return (*figures, self.closed, self.source, self.conflict, self.warnings, self.includes_holds)
 
 
 NOTHING_KNOWN = Picture()
 
 
-def picture(folded: Folded, net_flows: Mapping[Source, int], age_limit: timedelta, now: datetime) -> Picture:
+def picture(
+    folded: Folded, net_flows: Mapping[Source, int], age_limit: timedelta, now: datetime, full_since: datetime | None = None
+) -> Picture:
     """The picture at `now`.
 
     Args:
@@ -172,10 +211,19 @@ def picture(folded: Folded, net_flows: Mapping[Source, int], age_limit: timedelt
         net_flows: per source, patients who came minus patients who left since that source's last snapshot of `occupied`.
         age_limit: how long a figure may be trusted.
         now: the moment of looking.
+        full_since: when the unit declined a patient because it was full; from then on nothing is free until places are counted anew.
     """
-    shown = _shown(folded, net_flows, age_limit, now)
+
+    def shown_at(moment: datetime) -> Picture:
+        seen = _shown(folded, net_flows, age_limit, moment)
+        # What is unknown stays unknown: a decline does not say how many beds there are.
+        if seen.free is None or not is_full(folded, full_since):
+            return seen
+        return replace(seen, free=0, warnings=tuple(sorted({*seen.warnings, DECLINED_AS_FULL})))
+
+    shown = shown_at(now)
     for moment in _expiries(folded, age_limit, now):
-        if not _shown(folded, net_flows, age_limit, moment).looks_like(shown):
+        if not shown_at(moment).looks_like(shown):
             return replace(shown, fresh_until=moment)
     return shown
 
@@ -223,8 +271,23 @@ def _shown(folded: Folded, net_flows: Mapping[Source, int], age_limit: timedelta
         observed_at=min(folded[source].figures[field].by.observed_at for field, source in sources.items()),
         conflict=conflict,
         warnings=tuple(sorted(warnings)),
+        includes_holds=_included(folded, [source for source, figures in fresh.items() if "occupied" in figures]),
         sources=sources,
     )
+
+
+def _included(folded: Folded, counting: Sequence[Source]) -> tuple[UUID, ...]:
+    """The held places that all sources that count patients name: one that some figure may lack counts beside it, at worst twice."""
+    deciding = [folded[source].figures["occupied"].by for source in counting]
+    named = set.intersection(*(set(by.includes_holds) for by in deciding)) if deciding else set[UUID]()
+    if named:
+        # The sender may have reckoned the place among the reserved ones. Whoever says anew how many these are speaks for it too.
+        counted_at = min(by.observed_at for by in deciding)
+        for voice in folded.values():
+            reserved = voice.figures.get("reserved")
+            if reserved is not None and reserved.by.observed_at >= counted_at:
+                named.intersection_update(reserved.by.includes_holds)
+    return tuple(sorted(named))
 
 
 def _fresh_figures(voice: Voice, net_flow: int, limit: datetime, warnings: set[str]) -> dict[Field_, int]:

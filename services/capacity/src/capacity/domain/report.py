@@ -50,6 +50,8 @@ class Report:
     closed: ClosedBecause | None = None
     """None when the report says nothing about it."""
     includes_holds: tuple[UUID, ...] = ()
+    is_confirmation: bool = False
+    """Said by one tap that nothing changed: nobody counted anew."""
 
     @property
     def stated(self) -> tuple[Field_, ...]:
@@ -62,6 +64,10 @@ class Report:
         if is_open is None or occupied is None or reserved is None:
             return None
         return is_open - occupied - reserved
+
+    def counts_one_of(self, *fields: Field_) -> bool:
+        """Whether somebody looked and counted at least one of these; that a number is unknown is no count."""
+        return not self.is_confirmation and any(self.figures.get(field) is not None for field in fields)
 
 
 @dataclass(frozen=True, slots=True)

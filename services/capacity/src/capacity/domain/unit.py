@@ -24,13 +24,15 @@ class Unit:
     """When its timer goes off to look whether a figure has become too old."""
     shown: Picture
     recorded_at: datetime
+    full_since: datetime | None = None
+    """When it declined a patient because it was full, as placement says."""
 
     def age_limit(self, ages: AgeLimits) -> timedelta:
         return ages.of(self.registration.care_type, self.location.sector)
 
     def seen(self, net_flows: Mapping[Source, int], ages: AgeLimits, now: datetime) -> "Unit":
         """The unit as it is shown at `now`, in its next version."""
-        shown = picture(self.folded, net_flows, self.age_limit(ages), now)
+        shown = picture(self.folded, net_flows, self.age_limit(ages), now, self.full_since)
         return replace(self, shown=shown, version=self.version + 1, recorded_at=now)
 
     def shown_at(self, now: datetime) -> Picture:

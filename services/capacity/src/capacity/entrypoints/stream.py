@@ -1,20 +1,26 @@
-"""Reports that providers put on Kafka themselves: the same checks as the API's, each record taken or rejected alone."""
+"""What is read from Kafka.
+
+Reports that providers put there themselves get the same checks as the API's, each taken or rejected alone; of placement, what is held.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from capacity.adapters.sql.work import SqlWork
+from capacity.application.keep_holds import keep_holds, note_parked_holds
 from capacity.application.take_reports import Submission, take_reports
 from capacity.domain.age_limits import AgeLimits
+from capacity.domain.holds import UnitHolds
 from capacity.entrypoints.api.forms import ReportForm
 from capacity.entrypoints.api.lines import read_line
 from chassis.auth import Caller, Keyring
 from chassis.errors import Rejected
-from chassis.records import Record, Submissions, Take
+from chassis.records import Reading, Received, Record, Submissions, Take
 from chassis.roles import REPORTERS, Role
 from chassis.sql import Transaction
 from contracts.capacity import REPORTS, ReportV1
 from contracts.event import SOURCE_PREFIX
+from contracts.placement import HOLDS, HoldsChangedV1
 
 _PROVIDER = f"{SOURCE_PREFIX}provider:"
 
@@ -22,6 +28,31 @@ _PROVIDER = f"{SOURCE_PREFIX}provider:"
 def submissions(keyring: Keyring, ages: AgeLimits) -> Submissions:
     """What is done with the topic of reports."""
     return Submissions(REPORTS, taking(keyring, ages))
+
+
+def holds(ages: AgeLimits) -> Reading:
+    """What is done with the topic of held places."""
+
+    async def keep(tx: Transaction, received: Sequence[Received[HoldsChangedV1]]) -> None:
+        await keep_holds(SqlWork(tx, ages), [_holds(one) for one in received])
+
+    async def note_parked(tx: Transaction, keys: Sequence[str], is_parked: bool) -> None:  # the chassis' form of it
+        # A key that is no unit's was never somebody's place.
+        unit_ids = [unit_id for key in keys if (unit_id := _id(key))]
+        await note_parked_holds(SqlWork(tx, ages), unit_ids, is_parked=is_parked)
+
+    return Reading(HOLDS, {HoldsChangedV1: keep}, on_parked=note_parked)
+
+
+def _holds(received: Received[HoldsChangedV1]) -> UnitHolds:
+    told = received.event
+    return UnitHolds(
+        unit_id=told.unit_id,
+        version=received.version,
+        hold_ids=tuple(held.hold_id for held in told.holds),
+        full_since=told.full_since,
+        changed_at=told.changed_at,
+    )
 
 
 def taking(keyring: Keyring, ages: AgeLimits) -> Take:

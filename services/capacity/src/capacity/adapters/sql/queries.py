@@ -1,14 +1,16 @@
 """What is read without a transaction: lists in pages, single units and their history."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from capacity.adapters.sql.holds import HOLDS_COLUMNS, holds_of
 from capacity.adapters.sql.registry import LOCATION_COLUMNS
 from capacity.adapters.sql.reports import report_of
-from capacity.adapters.sql.units import UNIT_COLUMNS, unit_of
+from capacity.adapters.sql.units import UNIT_COLUMNS, UNIT_TABLES, unit_of
+from capacity.domain.holds import UnitHolds
 from capacity.domain.registry import Location
 from capacity.domain.report import Report
 from capacity.domain.unit import Unit
@@ -16,15 +18,26 @@ from chassis.sql import Database
 from chassis.timers import db_now
 from contracts.codes import CareType, Cohort, Sector
 
+_SEEN_COLUMNS = f"{UNIT_COLUMNS}, {HOLDS_COLUMNS}, (select db_clock()) as now"
+_SEEN = f"select {_SEEN_COLUMNS} from {UNIT_TABLES}"
 _UNITS = f"""
-select {UNIT_COLUMNS}, (select db_clock()) as now
-from units u join locations l using (location_id)
+{_SEEN}
 where ($1::uuid is null or u.unit_id > $1)
   and ($2::text is null or l.roaz = $2) and ($3::text is null or l.vr = $3) and ($4::text is null or l.sector = $4)
   and ($5::text is null or u.care_type = $5) and ($6::text is null or u.cohort = $6) and ($7::uuid is null or u.location_id = $7)
 order by u.unit_id limit $8
 """
-_UNIT = f"select {UNIT_COLUMNS}, (select db_clock()) as now from units u join locations l using (location_id) where u.unit_id = $1"
+BOARD_CHANNEL = "board"
+"""Notified by the migration's trigger on units."""
+BOARD_ROWS = f"select u.unit_id as id, u.changed_xid, true as is_listed, {_SEEN_COLUMNS} from {UNIT_TABLES}"
+"""The board's rows, as a live list wants them: units are never taken off it."""
+ON_BOARD = """
+($1::text is null or r.roaz = $1) and ($2::text is null or r.vr = $2) and ($3::text is null or r.sector = $3)
+and ($4::text is null or r.care_type = $4) and ($5::text is null or r.cohort = $5)
+"""
+_UNITS_A_PIECE = 200
+_BOARD = f"select * from ({BOARD_ROWS}) as r where {ON_BOARD} order by id"
+_UNIT = f"{_SEEN} where u.unit_id = $1"
 _LOCATIONS = f"""
 select {LOCATION_COLUMNS}, (select db_clock()) as now from locations
 where ($1::uuid is null or location_id > $1)
@@ -51,6 +64,20 @@ class Wanted:
     cohort: Cohort | None = None
     location_id: UUID | None = None
 
+    @property
+    def on_board(self) -> tuple[str | None, ...]:
+        """The arguments of `ON_BOARD`."""
+        return (self.roaz, self.vr, self.sector, self.care_type, self.cohort)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenUnit:
+    """A unit as it may be shown, without what was folded into it; what is held of it; and the database's clock."""
+
+    unit: Unit
+    holds: UnitHolds
+    now: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -68,15 +95,22 @@ class Queries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def units(self, wanted: Wanted, after: UUID | None, limit: int) -> list[tuple[Unit, datetime]]:
-        """Units by id, each with the database's clock."""
+    async def units(self, wanted: Wanted, after: UUID | None, limit: int) -> list[SeenUnit]:
+        """Units by id."""
         arguments = (after, wanted.roaz, wanted.vr, wanted.sector, wanted.care_type, wanted.cohort, wanted.location_id, limit)
-        return [(unit_of(row), row["now"]) for row in await self._fetch(_UNITS, *arguments)]
+        return [seen_of(row) for row in await self._fetch(_UNITS, *arguments)]
 
-    async def unit(self, unit_id: UUID) -> tuple[Unit, datetime] | None:
-        """A unit, with the database's clock."""
+    async def board(self, wanted: Wanted) -> AsyncGenerator[list[SeenUnit]]:
+        """All units that match, as they are at one moment, in pieces: reading a whole country at once would keep everyone else waiting."""
+        async with self._database.connection() as connection, connection.transaction(readonly=True):
+            cursor = await connection.cursor(_BOARD, *wanted.on_board)
+            while rows := await cursor.fetch(_UNITS_A_PIECE):
+                yield [seen_of(row) for row in rows]
+
+    async def unit(self, unit_id: UUID) -> SeenUnit | None:
+        """A unit."""
         rows = await self._fetch(_UNIT, unit_id)
-        return (unit_of(rows[0]), rows[0]["now"]) if rows else None
+        return seen_of(rows[0]) if rows else None
 
     async def locations(self, wanted: Wanted, organisation: str | None, after: UUID | None, limit: int) -> list[tuple[Location, datetime]]:
         """Locations by id, each with the database's clock."""
@@ -99,6 +133,11 @@ class Queries:
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
         async with self._database.connection() as connection:
             return await connection.fetch(statement, *arguments)
+
+
+def seen_of(row: Any) -> SeenUnit:
+    """A unit to be shown."""
+    return SeenUnit(unit_of(row), holds_of(row), row["now"])
 
 
 def _location_of(row: Any) -> Location:

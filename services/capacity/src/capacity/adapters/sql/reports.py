@@ -50,14 +50,16 @@ select report_id, revision, unit_id, digest, false from observations where repor
 _KNOWN = "select report_id, revision, unit_id, digest, false as is_new from report_ids where report_id = any($1::uuid[])"
 
 # Reports of one source that state the same fields compete for the same places by one order, so of these only the first can decide
-# anything; the domain folds the few that are left. The order is that of `Statement.rank`.
+# anything; the domain folds the few that are left. The order is that of `Statement.rank`. Those that count are kept beside those that
+# confirm or say "unknown", because the moment of the last count is told too.
 _DECIDING = """
 with highest as (
     select distinct on (report_id) * from observations where unit_id = any($1::uuid[]) order by report_id, revision desc
 )
-select distinct on (unit_id, source, stated) *
+select distinct on (unit_id, source, stated, kind, open is null, occupied is null, reserved is null) *
 from highest where not retracted
-order by unit_id, source, stated, observed_at desc, availability nulls first, report_id desc
+order by unit_id, source, stated, kind, open is null, occupied is null, reserved is null,
+         observed_at desc, availability nulls first, report_id desc
 """
 
 
@@ -71,7 +73,7 @@ class SqlReports:
         reports = [fact.report for fact in facts]
         rows = await self._connection.fetch(
             _STORE,
-            [fact.kind for fact in facts],
+            ["CONFIRMATION" if report.is_confirmation else "REPORT" for report in reports],
             [report.report_id for report in reports],
             [report.revision for report in reports],
             [report.is_retracted for report in reports],
@@ -118,6 +120,7 @@ def report_of(row: Record) -> Report:
         figures={field: cast("int | None", row[field]) for field, bit in _BITS.items() if stated & bit},
         closed=ClosedBecause(row["closed_reason_sent"]) if stated & _CLOSED_BIT else None,
         includes_holds=tuple(UUID(hold) for hold in row["includes_holds"] or ()),
+        is_confirmation=row["kind"] == "CONFIRMATION",
     )
 
 

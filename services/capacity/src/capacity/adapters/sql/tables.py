@@ -22,9 +22,9 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis.schema import chassis_tables
+from chassis.schema import changed_xid, chassis_tables, live_index
 
 metadata = MetaData()
 chassis_tables(metadata)
@@ -86,8 +86,24 @@ Table(
     Column("conflict", Boolean, nullable=False),
     Column("warnings", JSONB, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column(
+        "includes_holds", ARRAY(Uuid), nullable=False, server_default=text("'{}'"), comment="held places that the figures already contain"
+    ),
+    changed_xid(),
+    live_index("units"),
     Index("units_of_location", "location_id"),
     Index("units_by_external_id", "organisation", "external_id", unique=True, postgresql_where=text("external_id is not null")),
+)
+# What placement holds of each unit, as it last told. Of units that we do not know too: they may yet be registered, or registered again.
+Table(
+    "unit_holds",
+    metadata,
+    Column("unit_id", Uuid, primary_key=True),
+    Column("version", BigInteger, nullable=False, comment="on placement.holds.v1; 0 before the first that could be read"),
+    Column("hold_ids", ARRAY(Uuid), nullable=False),
+    Column("full_since", DateTime(timezone=True), comment="declined as full then: nothing is free until places are counted later"),
+    Column("changed_at", DateTime(timezone=True), comment="when placement changed it"),
+    Column("is_incomplete", Boolean, nullable=False, server_default=text("false"), comment="a newer state of it is parked"),
 )
 # What was said, as it came, never changed: the fold and all history are made of this.
 Table(

@@ -20,17 +20,17 @@ from chassis.sql import Connection
 from chassis.timers import db_now, set_timers
 from contracts.codes import CareType, Cohort, Sector, Source
 
+UNIT_TABLES = "units u join locations l using (location_id) left join unit_holds h using (unit_id)"
 UNIT_COLUMNS = """
-u.unit_id, u.location_id, u.organisation, u.name, u.care_type, u.cohort, u.features, u.external_id, u.version, u.folded, u.has_flows, u.timer_at,
+u.unit_id, u.location_id, u.organisation, u.name, u.care_type, u.cohort, u.features, u.external_id, u.version, u.has_flows, u.timer_at,
 u.total, u.open, u.occupied, u.reserved, u.free, u.closed_reason_sent, u.source, u.observed_at, u.fresh_until, u.conflict, u.warnings,
-u.recorded_at, l.version as location_version, l.name as location_name, l.sector, l.municipality, l.vr, l.roaz, l.latitude, l.longitude, l.phone,
+u.includes_holds, u.recorded_at, h.full_since, l.version as location_version, l.name as location_name, l.sector, l.municipality, l.vr, l.roaz, l.latitude, l.longitude, l.phone,
 l.external_id as location_external_id
 """
 
 _LOCK = "select from units where unit_id = any($1::uuid[]) order by unit_id for update"
 _READ = f"""
-select {UNIT_COLUMNS}, (select db_clock()) as now
-from units u join locations l using (location_id) where u.unit_id = any($1::uuid[])
+select {UNIT_COLUMNS}, u.folded, (select db_clock()) as now from {UNIT_TABLES} where u.unit_id = any($1::uuid[])
 """
 _OF_LOCATIONS = "select unit_id from units where location_id = any($1::uuid[])"
 _WRITE = """
@@ -38,11 +38,12 @@ update units u set
     version = n.version, folded = n.folded::jsonb, timer_at = n.timer_at, total = n.total, open = n.open, occupied = n.occupied,
     reserved = n.reserved, free = n.free, closed_reason = n.closed_reason, closed_reason_sent = n.closed_reason_sent, source = n.source,
     observed_at = n.observed_at, fresh_until = n.fresh_until, age_limit_seconds = n.age_limit_seconds, conflict = n.conflict,
-    warnings = n.warnings::jsonb, recorded_at = n.recorded_at
+    warnings = n.warnings::jsonb, recorded_at = n.recorded_at, includes_holds = n.includes_holds::uuid[]
 from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[], $10::text[],
-            $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::int[], $16::bool[], $17::text[], $18::timestamptz[])
+            $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::int[], $16::bool[], $17::text[], $18::timestamptz[],
+            $19::text[])
     as n (unit_id, version, folded, timer_at, total, open, occupied, reserved, free, closed_reason, closed_reason_sent, source, observed_at,
-          fresh_until, age_limit_seconds, conflict, warnings, recorded_at)
+          fresh_until, age_limit_seconds, conflict, warnings, recorded_at, includes_holds)
 where u.unit_id = n.unit_id
 """
 # Only the highest revision of a flow counts, and a flow keeps its unit through all of them.
@@ -103,6 +104,8 @@ class SqlUnits:
             [unit.shown.conflict for unit in units],
             [orjson.dumps(unit.shown.warnings).decode() for unit in units],
             [unit.recorded_at for unit in units],
+            # As text, because an array of arrays must be a rectangle.
+            ["{" + ",".join(map(str, unit.shown.includes_holds)) + "}" for unit in units],
         )
         await set_timers(self._connection, UNIT_EXPIRES, [(str(unit_id), at) for unit_id, at in due.items()])
 
@@ -123,7 +126,7 @@ class SqlUnits:
 
 
 def unit_of(row: Record | Mapping[str, Any]) -> Unit:
-    """A unit from a row of `UNIT_COLUMNS`."""
+    """A unit from a row of `UNIT_COLUMNS`; its fold is left out where a unit is only shown, because it costs more than all the rest."""
     sent = row["closed_reason_sent"]
     return Unit(
         registration=Registration(
@@ -151,7 +154,7 @@ def unit_of(row: Record | Mapping[str, Any]) -> Unit:
             external_id=row["location_external_id"],
         ),
         version=row["version"],
-        folded=from_json(row["folded"]),
+        folded=from_json(row.get("folded", {})),
         has_flows=row["has_flows"],
         timer_at=row["timer_at"],
         shown=Picture(
@@ -166,6 +169,8 @@ def unit_of(row: Record | Mapping[str, Any]) -> Unit:
             fresh_until=row["fresh_until"],
             conflict=row["conflict"],
             warnings=tuple(row["warnings"]),
+            includes_holds=tuple(row["includes_holds"]),
         ),
         recorded_at=row["recorded_at"],
+        full_since=row["full_since"],
     )

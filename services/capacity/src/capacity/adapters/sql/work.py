@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from capacity.adapters.sql.flows import SqlFlows
+from capacity.adapters.sql.holds import SqlHolds
 from capacity.adapters.sql.registry import SqlRegistry
 from capacity.adapters.sql.reports import SqlReports
 from capacity.adapters.sql.units import SqlUnits
@@ -22,6 +23,7 @@ class SqlWork:
         self.units = SqlUnits(tx.connection, ages)
         self.reports = SqlReports(tx.connection)
         self.flows = SqlFlows(tx.connection)
+        self.holds = SqlHolds(tx.connection)
         self.registry = SqlRegistry(tx.connection)
 
     async def now(self) -> datetime:

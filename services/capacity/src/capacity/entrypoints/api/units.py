@@ -10,6 +10,7 @@ from starlette.responses import Response
 from capacity.adapters.sql.queries import Observation, Wanted
 from capacity.application.confirm_unit import confirm_unit
 from capacity.application.register_units import change_unit, register_units
+from capacity.domain.holds import UnitHolds
 from capacity.domain.unit import Unit
 from capacity.entrypoints.api.forms import Instant, NewUnit, UnitChange
 from capacity.entrypoints.api.pages import Cursor, Limit, after_id, before_moment, next_link
@@ -58,17 +59,18 @@ async def get_units(
     """By id, in pages."""
     found = await served.queries.units(Wanted(roaz, vr, sector, care_type, cohort, location_id), after_id(cursor), limit + 1)
     shown = found[:limit]
-    last = shown[-1][0].registration.unit_id if len(found) > limit else None
-    return answer(200, page([unit_view(unit, served.ages, now) for unit, now in shown]), headers=next_link(request, last))
+    last = shown[-1].unit.registration.unit_id if len(found) > limit else None
+    views = [unit_view(seen.unit, seen.holds, served.ages, seen.now) for seen in shown]
+    return answer(200, page(views), headers=next_link(request, last))
 
 
 @router.get("/units/{unit_id}", response_model=UnitView, summary="A unit with its current figures")
 async def get_unit(unit_id: UUID, _: AnyCaller, served: Served) -> Response:
     """With its `ETag`, which a confirmation or change names."""
-    found = await served.queries.unit(unit_id)
-    if found is None:
+    seen = await served.queries.unit(unit_id)
+    if seen is None:
         raise Rejected("unit-not-found", "There is no such unit.", status=404)
-    return _shown(served, *found)
+    return _shown(served, seen.unit, seen.holds, seen.now)
 
 
 @router.patch("/units/{unit_id}", response_model=UnitView, summary="Change a unit")
@@ -76,8 +78,9 @@ async def patch_unit(unit_id: UUID, body: UnitChange, who: Registrar, served: Se
     """What is left out keeps its value."""
     async with served.begin() as (_, work):
         unit = await change_unit(work, unit_id, body.stated(), seen, who)
+        holds = await work.holds.of([unit_id])
         now = await work.now()
-    return _shown(served, unit, now)
+    return _shown(served, unit, holds[unit_id], now)
 
 
 @router.post("/units/{unit_id}/confirmation", response_model=UnitView, summary="Nothing changed")
@@ -87,7 +90,8 @@ async def post_confirmation(unit_id: UUID, who: Registrar, served: Served, seen:
 
         async def confirm() -> Response:
             unit = await confirm_unit(work, unit_id, seen, who)
-            return _shown(served, unit, unit.recorded_at)
+            holds = await work.holds.of([unit_id])
+            return _shown(served, unit, holds[unit_id], unit.recorded_at)
 
         return await once(tx, key, confirm)
 
@@ -113,8 +117,8 @@ async def get_history(
     return answer(200, page([_observation(one) for one in shown]), headers=next_link(request, last))
 
 
-def _shown(served: Capacity, unit: Unit, now: datetime) -> Response:
-    return answer(200, unit_view(unit, served.ages, now), headers={"ETag": etag(unit.version)})
+def _shown(served: Capacity, unit: Unit, holds: UnitHolds, now: datetime) -> Response:
+    return answer(200, unit_view(unit, holds, served.ages, now), headers={"ETag": etag(unit.version)})
 
 
 def _observation(one: Observation) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from capacity.adapters.sql.queries import SeenUnit
 from capacity.application.take_reports import Taken
 from capacity.domain.age_limits import AgeLimits
 from capacity.domain.days import local_day
+from capacity.domain.holds import UnitHolds
 from capacity.domain.registry import Location
 from capacity.domain.unit import Unit
 from contracts.codes import CareType, ClosedReason, Cohort, Sector, Source
@@ -95,9 +97,14 @@ class UnitView(BaseModel):
     closed: int | None
     closed_reason: ClosedReason | None
     closed_reason_sent: str | None
-    free: int | None
-    held: int
-    available: int | None
+    free: int | None = Field(description="By the figures; places held through placement are not taken off.")
+    held: int = Field(description="Places held through placement that the figures do not contain yet, as placement last told.")
+    available: int | None = Field(description="max(0, free - held); null while free is unknown.")
+    holds_version: int = Field(description="Rises with each change of what is held; 0 before the first.")
+    holds_changed_at: datetime | None = Field(
+        description="When placement changed what is held: its age while placement is silent; null when it never did."
+    )
+    holds_incomplete: bool = Field(description="A newer state of what is held could not be read.")
     observed_at: datetime | None
     fresh_until: datetime | None
     age_limit_seconds: int
@@ -105,6 +112,18 @@ class UnitView(BaseModel):
     conflict: bool
     warnings: list[str]
     recorded_at: datetime
+
+
+class BoardUnitView(UnitView):
+    """A unit on the board."""
+
+    id: UUID = Field(description="The unit's, by which the stream names what it sends.")
+
+
+class BoardView(BaseModel):
+    """The picture whole; a figure is unknown from its `fresh_until` on."""
+
+    items: list[BoardUnitView]
 
 
 class ObservationView(BaseModel):
@@ -173,10 +192,9 @@ def location_view(location: Location, now: datetime) -> dict[str, Any]:
     }
 
 
-def unit_view(unit: Unit, ages: AgeLimits, now: datetime) -> dict[str, Any]:
+def unit_view(unit: Unit, holds: UnitHolds, ages: AgeLimits, now: datetime) -> dict[str, Any]:
     """A unit as it may be shown now."""
     registration, location, shown = unit.registration, unit.location, unit.shown_at(now)
-    held = 0  # nobody holds places until placement runs
     return {
         **location_view(location, now),
         "unit_id": registration.unit_id,
@@ -195,8 +213,11 @@ def unit_view(unit: Unit, ages: AgeLimits, now: datetime) -> dict[str, Any]:
         "closed_reason": shown.closed.code if shown.closed else None,
         "closed_reason_sent": shown.closed.sent if shown.closed else None,
         "free": shown.free,
-        "held": held,
-        "available": max(0, shown.free - held) if shown.free is not None else None,
+        "held": holds.beside(shown.includes_holds),
+        "available": holds.available(shown),
+        "holds_version": holds.version,
+        "holds_changed_at": holds.changed_at,
+        "holds_incomplete": holds.is_incomplete,
         "observed_at": shown.observed_at,
         "fresh_until": shown.fresh_until,
         "age_limit_seconds": int(unit.age_limit(ages).total_seconds()),
@@ -205,6 +226,11 @@ def unit_view(unit: Unit, ages: AgeLimits, now: datetime) -> dict[str, Any]:
         "warnings": shown.warnings,
         "recorded_at": unit.recorded_at,
     }
+
+
+def board_view(seen: SeenUnit, ages: AgeLimits) -> dict[str, Any]:
+    """A unit on the board."""
+    return {"id": seen.unit.registration.unit_id, **unit_view(seen.unit, seen.holds, ages, seen.now)}
 
 
 def page(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
