@@ -3,34 +3,34 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 
 from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
+from chassis.desk import Desk, beating, every
 from chassis.health import Reads
 from chassis.http.app import create_app
-from chassis.positions import partitions_of
 from chassis.sql import Database
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS
-from contracts.reporting import NATIONAL
+from contracts.placement import HOLDS, PLACEMENTS
+from contracts.reporting import NATIONAL, HeartbeatV1
 from reporting.adapters.kafka.national_log import NationalLog
-from reporting.adapters.sql.contributions import SqlContributions
-from reporting.adapters.sql.desk import Desk
+from reporting.adapters.sql.contributions import CHANNEL, SqlContributions
 from reporting.adapters.sql.feed import SqlFeed
 from reporting.adapters.sql.figures import SqlFigures
-from reporting.application.beat import Beat
+from reporting.adapters.sql.placements import SqlPlacementCounts
 from reporting.application.expire_contributions import ExpireContributions
 from reporting.application.live_picture import LivePicture
 from reporting.application.publish_figures import PublishFigures
 from reporting.application.read_feed import ReadFeed
+from reporting.application.read_placements import ReadPlacements
 from reporting.application.recount import Recount
 from reporting.application.restate_feed import RestateFeed
 from reporting.config import ReportingSettings
 from reporting.entrypoints.api import feeds, national
-from reporting.entrypoints.duties import beating, every, expiring, publishing, restating
+from reporting.entrypoints.duties import expiring, publishing, restating
 from reporting.entrypoints.health import ReportingHealth
 from reporting.entrypoints.stream import readings
 from reporting.entrypoints.web.pages import add_pages
@@ -53,6 +53,7 @@ def make_api(settings: ReportingSettings) -> FastAPI:
         await database.open()
         app.state.picture = picture
         app.state.read_feed = ReadFeed(database, SqlFeed())
+        app.state.read_placements = ReadPlacements(database, SqlPlacementCounts())
         tasks = [asyncio.create_task(NationalLog(settings, picture).run()), asyncio.create_task(picture.tick())]
         try:
             yield
@@ -70,16 +71,16 @@ def make_api(settings: ReportingSettings) -> FastAPI:
         settings=settings,
         lifespan=lifespan,
         routers=[national.router, feeds.router],
-        health=ReportingHealth(database, [Reads(NAME, [UNITS.name, OBSERVATIONS.name, FLOWS.name])]),
+        health=ReportingHealth(database, [Reads(NAME, [UNITS.name, OBSERVATIONS.name, FLOWS.name, HOLDS.name, PLACEMENTS.name])]),
     )
     add_pages(app)
     return app
 
 
 def worker_parts(settings: ReportingSettings, database: Database) -> WorkerParts:
-    """What the worker does: it reads capacity's topics, and one of its kind sits at the desk."""
+    """What the worker does: it reads the topics of capacity and placement, and one of its kind sits at the desk."""
     return WorkerParts(
-        readings=readings(SqlContributions(), SqlFeed()),
+        readings=readings(SqlContributions(), SqlFeed(), SqlPlacementCounts()),
         tasks={"desk": desk(settings, database).run},
     )
 
@@ -87,21 +88,17 @@ def worker_parts(settings: ReportingSettings, database: Database) -> WorkerParts
 def desk(settings: ReportingSettings, database: Database) -> Desk:
     """The duties that only one process may do at a time."""
     contributions, figures = SqlContributions(), SqlFigures()
-
-    async def beat_on_all(touched: asyncio.Event) -> None:
-        topic = settings.named(NATIONAL.name)
-        partitions = (await partitions_of(settings.kafka_bootstrap_servers, [topic]))[topic]
-        await beating(Beat(database, len(partitions), lambda: datetime.now(UTC)))(touched)
-
     return Desk(
+        NAME,
         settings.database_url,
         {
             "publish": publishing(PublishFigures(database, figures, monotonic)),
             "expire": expiring(ExpireContributions(database, contributions)),
             "restate": restating(RestateFeed(database, SqlFeed(), monotonic, settings.feed_rest_seconds)),
-            "beat": beat_on_all,
+            "beat": beating(settings, database, NATIONAL, lambda partition, at: HeartbeatV1(partition=partition, at=at)),
             "recount": every(settings.recount_every_seconds, Recount(database, figures)),
         },
+        channel=CHANNEL,
     )
 
 

@@ -22,17 +22,33 @@ from chassis.sql import Database
 from chassis.testing.waiting import eventually
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1
 from contracts.codes import CareType, Cohort, FlowKind, Sector, Source
+from contracts.placement import (
+    HOLDS,
+    PLACEMENTS,
+    AtUnit,
+    HoldsChangedV1,
+    OfferAcceptedV1,
+    OfferDeclinedV1,
+    OfferEndedV1,
+    OfferMadeV1,
+    PatientAdmittedV1,
+    PlacementReleasedV1,
+)
 from contracts.reporting import NATIONAL, FigureChangedV1, HeartbeatV1
 from contracts.topic import Topic
 from embedded.ports import free_port
 from reporting.adapters.sql.contributions import SqlContributions
 from reporting.adapters.sql.feed import SqlFeed
 from reporting.adapters.sql.figures import SqlFigures
+from reporting.adapters.sql.placements import SqlPlacementCounts
+from reporting.application.count_placements import CountPlacements
 from reporting.application.expire_contributions import ExpireContributions
 from reporting.application.note_parked import NoteParked
+from reporting.application.project_holds import ProjectHolds
 from reporting.application.project_units import ProjectUnits
 from reporting.application.publish_figures import PublishFigures
 from reporting.application.read_feed import ReadFeed
+from reporting.application.read_placements import ReadPlacements
 from reporting.application.record_admissions import RecordAdmissions
 from reporting.application.record_observations import RecordObservations
 from reporting.application.recount import Recount
@@ -129,6 +145,63 @@ def an_admission(count: int, occurred_at: datetime, **changes: object) -> FlowRe
     return FlowRecordedV1.model_validate(fields | changes)
 
 
+def holds_of(unit_id: UUID, *hold_ids: UUID, absorbed: dict[UUID, int] | None = None) -> HoldsChangedV1:
+    """All that is held of a unit; `absorbed` by which version of the unit."""
+    return HoldsChangedV1.model_validate(
+        {
+            "unit_id": unit_id,
+            "holds": [{"hold_id": hold_id, "status": "OFFERED", "since": now(), "until": now()} for hold_id in hold_ids],
+            "absorbed": [{"hold_id": hold_id, "unit_version": version} for hold_id, version in (absorbed or {}).items()],
+            "changed_at": now(),
+        }
+    )
+
+
+class Placed:
+    """What placement tells of offers, at a unit of a nursing home in Drenthe unless said otherwise."""
+
+    @classmethod
+    def offered(cls, at: datetime, **changes: object) -> AtUnit:
+        return cls._at_unit(OfferMadeV1, changes, is_automatic=False, made_at=at, answer_by=at + timedelta(minutes=15))
+
+    @classmethod
+    def accepted(cls, at: datetime, after: timedelta = timedelta(minutes=20), **changes: object) -> AtUnit:
+        return cls._at_unit(OfferAcceptedV1, changes, requested_at=at - after, made_at=at, accepted_at=at, held_until=at)
+
+    @classmethod
+    def declined(cls, at: datetime, reason: str = "VOL", **changes: object) -> AtUnit:
+        return cls._at_unit(OfferDeclinedV1, changes, reason=reason, made_at=at, declined_at=at)
+
+    @classmethod
+    def ended(cls, at: datetime, how: str, due_at: datetime | None = None, **changes: object) -> AtUnit:
+        return cls._at_unit(OfferEndedV1, changes, how=how, made_at=at, due_at=due_at, ended_at=at)
+
+    @classmethod
+    def admitted(cls, at: datetime, **changes: object) -> AtUnit:
+        return cls._at_unit(PatientAdmittedV1, changes, requested_at=at, admitted_at=at)
+
+    @classmethod
+    def released(cls, at: datetime, **changes: object) -> AtUnit:
+        return cls._at_unit(PlacementReleasedV1, changes, why="CANCELLED", released_at=at)
+
+    @staticmethod
+    def _at_unit(event: type[AtUnit], changes: dict[str, object], **facts: object) -> AtUnit:
+        where: dict[str, object] = {
+            "case_id": uuid4(),
+            "round": 1,
+            "offer_id": uuid4(),
+            "unit_id": uuid4(),
+            "location_id": uuid4(),
+            "organisation": "zonnewijzer",
+            "sector": Sector.VVT,
+            "care_type": CareType.ELV_HOOG,
+            "cohort": Cohort.GEEN,
+            "vr": "VR03",
+            "roaz": "NN",
+        }
+        return event.model_validate(where | facts | changes)
+
+
 @dataclass
 class Reporting:
     """Reporting without Kafka: what arrives is put in, what would leave is read from the outbox."""
@@ -136,6 +209,7 @@ class Reporting:
     database: Database
     url: str
     versions: dict[UUID, int] = field(default_factory=dict)
+    holds_versions: dict[UUID, int] = field(default_factory=dict)
     time: float = 0.0
 
     def __post_init__(self) -> None:
@@ -145,6 +219,8 @@ class Reporting:
         self.recount = Recount(self.database, self.figures)
         self.restate = RestateFeed(self.database, self.feed, lambda: self.time, 1.0)
         self.read_feed = ReadFeed(self.database, self.feed)
+        self.counts = SqlPlacementCounts()
+        self.read_placements = ReadPlacements(self.database, self.counts)
 
     async def hears(self, *units: UnitChangedV1, partition: int | None = None) -> None:
         """These units changed, in this order, in one batch."""
@@ -157,6 +233,22 @@ class Reporting:
         async with self.database.begin() as tx:
             await ProjectUnits(self.contributions)(tx, received)
 
+    async def holds(self, *changes: HoldsChangedV1) -> None:
+        """This is held of these units now, in this order, in one batch."""
+        received = []
+        for change in changes:
+            version = self.holds_versions[change.unit_id] = self.holds_versions.get(change.unit_id, 0) + 1
+            received.append(self.received(change, HOLDS.name, str(change.unit_id), version, change.unit_id.int % 4))
+        async with self.database.begin() as tx:
+            await ProjectHolds(self.contributions)(tx, received)
+
+    async def places(self, *events: AtUnit, partition: int = 0) -> None:
+        """Placement tells this."""
+        async with self.database.begin() as tx:
+            await CountPlacements(self.counts)(
+                tx, [self.received(event, PLACEMENTS.name, str(event.case_id), partition=partition) for event in events]
+            )
+
     async def observes(self, *observations: ObservationRecordedV1) -> None:
         async with self.database.begin() as tx:
             await RecordObservations(self.feed)(tx, [self.received(said, OBSERVATIONS.name, str(said.unit_id)) for said in observations])
@@ -165,9 +257,9 @@ class Reporting:
         async with self.database.begin() as tx:
             await RecordAdmissions(self.feed)(tx, [self.received(flow, FLOWS.name, str(flow.location_id)) for flow in flows])
 
-    async def parks(self, unit_id: UUID, *, is_parked: bool = True) -> None:
+    async def parks(self, unit_id: UUID, *, is_parked: bool = True, topic: Topic = UNITS) -> None:
         async with self.database.begin() as tx:
-            await NoteParked(self.contributions)(tx, [str(unit_id)], is_parked)
+            await NoteParked(self.contributions, topic.name)(tx, [str(unit_id)], is_parked)
 
     async def later(self, seconds: float) -> None:
         """The database's clock goes on."""
@@ -237,6 +329,8 @@ def build():
         unit = staticmethod(a_unit)
         observation = staticmethod(an_observation)
         admission = staticmethod(an_admission)
+        holds = staticmethod(holds_of)
+        placed = Placed
 
     return Build
 
@@ -258,7 +352,8 @@ class Stream:
         self.last_id: str | None = None
 
     async def next(self, *, ticks: bool = False) -> Event:
-        async with asyncio.timeout(15):
+        # The first one may have to wait until a worker has started, on a machine that does much else.
+        async with asyncio.timeout(60):
             while True:
                 event = await self._read()
                 if ticks or event.name != "tick":
@@ -335,11 +430,12 @@ class Client:
     http: httpx.AsyncClient
     issuer: Issuer
 
-    def token(self, role: str = "lcps") -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.issuer.token(Role(role), ttl=timedelta(minutes=5))}"}
+    def token(self, role: str = "lcps", of: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.issuer.token(Role(role), region=of, ttl=timedelta(minutes=5))}"}
 
-    async def get(self, path: str, *, role: str | None = "lcps", **parameters: str) -> httpx.Response:
-        return await self.http.get(f"/reporting/v1/{path}", params=parameters, headers=self.token(role) if role else {})
+    async def get(self, path: str, *, role: str | None = "lcps", of: str | None = None, **parameters: str) -> httpx.Response:
+        """As this role, `of` this region."""
+        return await self.http.get(f"/reporting/v1/{path}", params=parameters, headers=self.token(role, of) if role else {})
 
     async def national(self, **parameters: str) -> list[dict[str, object]]:
         answer = await self.get("national", **parameters)
@@ -407,9 +503,10 @@ async def start_api(country):
 
 
 @dataclass
-class Capacity:
-    """Capacity as reporting sees it: events on its topics, written as its relay writes them."""
+class Owner:
+    """Another service as reporting sees it: events on its topics, written as its relay writes them."""
 
+    name: str
     settings: ReportingSettings
     producer: AIOKafkaProducer
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -430,14 +527,19 @@ class Capacity:
 
     async def _send(self, topic: Topic, event, version: int, *, body: bytes | None = None):
         headers = headers_of(
-            ce_type=event.ce_type, event_id=uuid4(), owner="capacity", subject=event.subject, time=now(), version=version, traceparent=None
+            ce_type=event.ce_type, event_id=uuid4(), owner=self.name, subject=event.subject, time=now(), version=version, traceparent=None
         )
         return await self.producer.send(self.settings.named(topic.name), body or event.body(), key=event.subject.encode(), headers=headers)
 
 
 @pytest.fixture
-def capacity(country) -> Capacity:
-    return Capacity(country.settings, country.producer)
+def capacity(country) -> Owner:
+    return Owner("capacity", country.settings, country.producer)
+
+
+@pytest.fixture
+def placement(country) -> Owner:
+    return Owner("placement", country.settings, country.producer)
 
 
 @pytest.fixture

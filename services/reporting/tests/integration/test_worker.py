@@ -5,6 +5,7 @@ from uuid import uuid4
 from chassis.sql import Database
 from chassis.testing.waiting import eventually
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS
+from contracts.placement import HOLDS, PLACEMENTS
 from reporting.adapters.sql.figures import SqlFigures
 from reporting.application.recount import Recount
 
@@ -40,6 +41,74 @@ async def test_a_change_at_a_bedside_is_seen_on_the_stream(capacity, start_worke
         tick = await stream.next(ticks=True)
         while tick.data["heard_at"] is None:
             tick = await stream.next(ticks=True)
+
+
+async def test_a_place_that_is_held_is_taken_off_what_is_available_on_the_stream(
+    capacity, placement, start_worker, start_api, build
+) -> None:
+    await start_worker()
+    client = await start_api()
+    first, second = build.unit(free=4), build.unit(free=2)
+
+    async with client.stream(level="VR", region="VR03") as stream:
+
+        async def shows(**wanted: int) -> bool:
+            figure = (await stream.next()).data
+            return {name: figure[name] for name in wanted} == wanted
+
+        await stream.until_tick()
+        await capacity.says(UNITS, [first])
+        await eventually(lambda: shows(free=4, held=0, available=4), timeout=60)
+        await placement.says(HOLDS, [build.holds(first.unit_id, uuid4(), uuid4())])
+        await eventually(lambda: shows(free=4, held=2, available=2), timeout=60)
+        # Of the second unit the holds are heard of first.
+        await placement.says(HOLDS, [build.holds(second.unit_id, uuid4())])
+        await capacity.says(UNITS, [second])
+        await eventually(lambda: shows(free=6, held=3, available=3), timeout=60)
+        await placement.says(HOLDS, [build.holds(first.unit_id)])
+        await eventually(lambda: shows(free=6, held=1, available=5), timeout=60)
+
+
+async def test_killed_workers_lose_no_hold_and_no_answer_and_count_none_twice(capacity, placement, start_worker, start_api, build) -> None:
+    worker = await start_worker()
+    client = await start_api()
+    dice = random.Random(11)
+    units = [build.unit(free=3) for _ in range(20)]
+    held: dict[object, int] = {}
+    day = datetime(2026, 1, 15, 11, tzinfo=UTC)
+
+    async def a_while() -> None:
+        changes = []
+        for unit in dice.sample(units, 15):
+            held[unit.unit_id] = dice.randrange(5)
+            changes.append(build.holds(unit.unit_id, *(uuid4() for _ in range(held[unit.unit_id]))))
+        await placement.says(HOLDS, changes)
+        await capacity.says(UNITS, dice.sample(units, 10))
+        await placement.says(PLACEMENTS, [build.placed.declined(day) for _ in range(50)])
+
+    await capacity.says(UNITS, units)
+    await eventually(lambda: in_the_country(client), timeout=30)
+    for _ in range(3):
+        await a_while()
+        worker.kill9()
+        await worker.wait_exit()
+        await a_while()
+        worker = await start_worker()
+    await placement.says(PLACEMENTS, [last := build.placed.declined(day)])
+    # The relay crashed between sending and marking: it sends the last one again.
+    await placement.says(PLACEMENTS, [last], again=True)
+
+    async def has_all() -> bool:
+        figure = await in_the_country(client)
+        items = await client.national(figure="placements", level="NL", **{"from": "2026-01-15", "to": "2026-01-15"})
+        return (
+            figure["held"] == sum(held.values())
+            and figure["available"] == sum(max(0, 3 - held.get(unit.unit_id, 0)) for unit in units)
+            and [item["declined"] for item in items] == [301]
+            and await equals_a_recount(capacity.settings)
+        )
+
+    await eventually(has_all, timeout=60, every=0.5, what="every hold and every answer, once")
 
 
 async def test_killed_workers_lose_nothing_and_count_nothing_twice(capacity, country, start_worker, start_api, build) -> None:

@@ -113,6 +113,8 @@ def a_country(seed: int = 4) -> list[Beds]:
             made = beds(
                 region.code, sector, care_type, cohort, open_=open_, occupied=occupied, units=units, minutes=dice.uniform(0.3, 0.95) * age
             )
+            held = sum(dice.random() < 0.1 for _ in range(units))
+            made = replace(made, held=held, available=max(0, open_ - occupied - held))
             unknown = min(units, sum(dice.random() < 0.03 for _ in range(units)))
             if unknown == units:
                 made = replace(

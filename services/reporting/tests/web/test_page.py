@@ -43,7 +43,24 @@ async def test_a_changed_figure_reaches_the_map_the_headline_and_both_tables(cou
     await expect(shown(page, UTRECHT_TILE, "available")).to_have_text(str(in_utrecht + 3))
     await expect(shown(page, UTRECHT_ROW, "available")).to_have_text(str(in_utrecht + 3))
     await expect(shown(page, '.headline[data-care="IC"]', "available")).to_have_text(str(before + 3))
-    await expect(page.locator(f'{IC_ROW} > td:nth-last-child(5) [data-field="available"]')).to_have_text(str(before + 3))
+    await expect(page.locator(f'{IC_ROW} > td:nth-last-child(6) [data-field="available"]')).to_have_text(str(before + 3))
+
+
+async def test_a_place_that_is_held_is_no_longer_available_and_is_said_where_it_is(country, open_page):
+    for each in list(country.figures()):
+        country.changes(replace(each, held=0, available=each.free))
+    page = await open_page("?care_type=IC&cohort=GEEN")
+    figure = country.figure(IC_IN_UTRECHT)
+    headline = '.headline[data-care="IC"]'
+    await expect(shown(page, headline, "held-in-words")).to_have_text("")
+
+    country.changes(replace(figure, held=2, available=figure.free - 2))
+
+    await expect(shown(page, UTRECHT_TILE, "available")).to_have_text(str(figure.free - 2))
+    await expect(shown(page, UTRECHT_ROW, "free")).to_have_text(str(figure.free))
+    await expect(shown(page, UTRECHT_ROW, "held")).to_have_text("2")
+    await expect(page.locator(f'{IC_ROW} > td > [data-field="held"]')).to_have_text("2")
+    await expect(shown(page, headline, "held-in-words")).to_have_text("2 vastgehouden")
 
 
 async def test_what_the_server_drew_is_what_the_stream_says(country, open_page):

@@ -11,6 +11,8 @@ from contracts.codes import CareType, Cohort, Sector
 from contracts.reporting import FigureChangedV1
 from reporting.domain.days import Days
 from reporting.domain.feed import Cells, Coverage
+from reporting.domain.figure import Wanted
+from reporting.domain.placements import PlacementDay, What
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Contribution:
     in_country: str
     in_roaz: str
     in_vr: str
+    includes_holds: tuple[UUID, ...]
     total: int | None
     open: int | None
     occupied: int | None
@@ -36,11 +39,25 @@ class Contribution:
     fresh_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What is held of one unit, whether the unit is known already or not."""
+
+    unit_id: UUID
+    version: int
+    holds: tuple[UUID, ...]
+    absorbed_by: tuple[int, ...]
+    """Of each hold that a report took over: the version of the unit from which on its figures contain it."""
+
+
 class Contributions(Protocol):
     """What units contribute, and the partial sums made of it; every change notes the figures it touches, in its transaction."""
 
     async def put(self, tx: Transaction, contributions: Sequence[Contribution]) -> None:
         """Take off what these units contributed and put this on, unless a newer version is there. One of a unit at most."""
+
+    async def hold(self, tx: Transaction, holdings: Sequence[Holding]) -> None:
+        """Keep what is held of these units, unless a newer version is there, and count it in their figures. One of a unit at most."""
 
     async def expire(self, tx: Transaction, limit: int) -> int:
         """Take off the values of contributions that are too old by the database's clock; gives how many were due."""
@@ -48,8 +65,8 @@ class Contributions(Protocol):
     async def next_expiry_in_seconds(self, tx: Transaction) -> float | None:
         """When the next contribution becomes too old; None when none will."""
 
-    async def mark_parked(self, tx: Transaction, units: Sequence[str], *, is_parked: bool) -> None:
-        """Remember that an event of these units is parked, or no longer."""
+    async def mark_parked(self, tx: Transaction, topic: str, units: Sequence[str], *, is_parked: bool) -> None:
+        """Remember that an event of these units on this topic is parked, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,34 @@ class Feed(Protocol):
 
     async def registered(self, tx: Transaction) -> Mapping[str, Coverage]:
         """By cell: how many hospitals and units there are that could speak of it."""
+
+    async def today(self, tx: Transaction) -> date:
+        """The local day by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PlacementCell:
+    """Where something that placement told is counted; `reason` is empty for all but declines."""
+
+    day: date
+    sector: Sector
+    care_type: CareType
+    cohort: Cohort
+    vr: str
+    roaz: str
+    what: What
+    reason: str
+    partition: int
+
+
+class PlacementCounts(Protocol):
+    """What placement did, per local day, region, sector, care type and cohort."""
+
+    async def add(self, tx: Transaction, cells: Sequence[PlacementCell], counts: Sequence[int], seconds: Sequence[int]) -> None:
+        """Count so many more, and so many seconds from request to acceptance, in each of these cells, which are sorted."""
+
+    async def read(self, tx: Transaction, days: Days, kind: Wanted) -> Sequence[PlacementDay]:
+        """What happened on these days, at every level, in figures of this sector, care type and cohort."""
 
     async def today(self, tx: Transaction) -> date:
         """The local day by the database's clock."""

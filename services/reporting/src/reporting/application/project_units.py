@@ -36,6 +36,7 @@ def _contribution(item: Received[UnitChangedV1]) -> Contribution:
         in_country=cell.country,
         in_roaz=cell.roaz,
         in_vr=cell.vr,
+        includes_holds=unit.includes_holds,
         total=unit.total,
         open=unit.open,
         occupied=unit.occupied,

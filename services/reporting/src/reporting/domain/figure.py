@@ -55,9 +55,19 @@ def cell_of(*, roaz: str, vr: str, sector: Sector, care_type: CareType, cohort: 
     """The keys of the three figures that a unit counts in."""
     return Cell(
         country=Figure(Level.NL, COUNTRY, sector, care_type, cohort).key,
-        roaz=Figure(Level.ROAZ, roaz if roaz in roaz_regions() else UNKNOWN_REGION, sector, care_type, cohort).key,
-        vr=Figure(Level.VR, vr if vr in safety_regions() else UNKNOWN_REGION, sector, care_type, cohort).key,
+        roaz=Figure(Level.ROAZ, roaz_or_unknown(roaz), sector, care_type, cohort).key,
+        vr=Figure(Level.VR, vr_or_unknown(vr), sector, care_type, cohort).key,
     )
+
+
+def roaz_or_unknown(roaz: str) -> str:
+    """The ROAZ region under which this counts."""
+    return roaz if roaz in roaz_regions() else UNKNOWN_REGION
+
+
+def vr_or_unknown(vr: str) -> str:
+    """The veiligheidsregio under which this counts."""
+    return vr if vr in safety_regions() else UNKNOWN_REGION
 
 
 @cache

@@ -1,11 +1,9 @@
 """The duties of the desk, each a use case done again and again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from reporting.adapters.sql.desk import Duty
-from reporting.application.beat import EVERY_SECONDS, Beat
+from chassis.desk import Duty
 from reporting.application.expire_contributions import ExpireContributions
 from reporting.application.publish_figures import PublishFigures
 from reporting.application.restate_feed import RestateFeed
@@ -53,21 +51,5 @@ def restating(restate: RestateFeed) -> Duty:
         while True:
             await restate()
             await asyncio.sleep(_LOOK_AT_DAYS_SECONDS)
-
-    return run
-
-
-def beating(beat: Beat) -> Duty:
-    """Every five seconds."""
-    return every(EVERY_SECONDS, beat)
-
-
-def every(seconds: float, do: Callable[[], Awaitable[object]]) -> Duty:
-    """At once, and then again after each pause."""
-
-    async def run(_: asyncio.Event) -> None:
-        while True:
-            await do()
-            await asyncio.sleep(seconds)
 
     return run

@@ -1,21 +1,27 @@
-"""What reporting does with the topics of capacity; the chassis gives it batches and commits them."""
+"""What reporting does with the topics of capacity and placement; the chassis gives it batches and commits them."""
 
 from chassis.records import Reading
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1
+from contracts.placement import HOLDS, PLACEMENTS, HoldsChangedV1
+from reporting.application.count_placements import COUNTED, CountPlacements
 from reporting.application.note_parked import NoteParked
-from reporting.application.ports import Contributions, Feed
+from reporting.application.ports import Contributions, Feed, PlacementCounts
+from reporting.application.project_holds import ProjectHolds
 from reporting.application.project_units import ProjectUnits
 from reporting.application.record_admissions import RecordAdmissions
 from reporting.application.record_observations import RecordObservations
 
-# A day's figures are restated at most every second; the live picture shares its cores with this.
-_DAY_FEED_SECONDS = 0.1
+# A day's figures are restated at most every second, or read when somebody asks; the live picture shares its cores with this.
+_BY_DAY_SECONDS = 0.1
 
 
-def readings(contributions: Contributions, feed: Feed) -> tuple[Reading, ...]:
+def readings(contributions: Contributions, feed: Feed, counts: PlacementCounts) -> tuple[Reading, ...]:
     """Topic by topic, what is done with its events."""
+    count = CountPlacements(counts)
     return (
-        Reading(UNITS, {UnitChangedV1: ProjectUnits(contributions)}, on_parked=NoteParked(contributions)),
-        Reading(OBSERVATIONS, {ObservationRecordedV1: RecordObservations(feed)}, within_seconds=_DAY_FEED_SECONDS),
-        Reading(FLOWS, {FlowRecordedV1: RecordAdmissions(feed)}, within_seconds=_DAY_FEED_SECONDS),
+        Reading(UNITS, {UnitChangedV1: ProjectUnits(contributions)}, on_parked=NoteParked(contributions, UNITS.name)),
+        Reading(HOLDS, {HoldsChangedV1: ProjectHolds(contributions)}, on_parked=NoteParked(contributions, HOLDS.name)),
+        Reading(OBSERVATIONS, {ObservationRecordedV1: RecordObservations(feed)}, within_seconds=_BY_DAY_SECONDS),
+        Reading(FLOWS, {FlowRecordedV1: RecordAdmissions(feed)}, within_seconds=_BY_DAY_SECONDS),
+        Reading(PLACEMENTS, dict.fromkeys(COUNTED, count), within_seconds=_BY_DAY_SECONDS),
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.sql import Transaction
 from contracts.reporting import FigureChangedV1
+from reporting.adapters.sql.held import held
 from reporting.application.ports import Sum
 from reporting.domain.figure import Figure
 
@@ -61,15 +62,18 @@ update figures f set said = n.said, said_at = clock_timestamp()
 from unnest($1::text[], $2::text[]) as n (figure, said) where f.figure = n.figure
 """
 
-# One statement sees one moment, in which every transaction has put on what it took off.
+# One statement sees one moment, in which every transaction has put on what it took off. Places held are counted again from the holds.
 _NAMES = ("total", "open", "occupied", "reserved", "free")
 _PARTIALS_THAT_DIFFER = f"""
-with counted as (
+with units as (
+    select c.in_country, c.in_roaz, c.in_vr, c.partition, c.counts, {", ".join(f"c.{name}" for name in _NAMES)}, {held("c", "h")} as held
+    from contributions c left join unit_holds h using (unit_id)
+), counted as (
     select f.figure, c.partition, count(*) as units,
            {", ".join(f"coalesce(sum({name}) filter (where counts), 0) as {name}, count({name}) filter (where counts) as {name}_known" for name in _NAMES)},
            sum(held) as held,
            coalesce(sum(greatest(free - held, 0)) filter (where counts and free is not null), 0) as available
-    from contributions c cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as f (figure)
+    from units c cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as f (figure)
     group by f.figure, c.partition
 )
 select distinct coalesce(c.figure, p.figure) as figure

@@ -1,4 +1,4 @@
-"""The tables of reporting: what units contribute, what that adds up to, and what hospitals said day by day."""
+"""The tables of reporting: what units contribute, what that adds up to, and what was said and done day by day."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis.schema import chassis_tables
 
@@ -45,6 +45,7 @@ Table(
     Column("observed_at", DateTime(timezone=True)),
     Column("fresh_until", DateTime(timezone=True)),
     Column("counts", Boolean, nullable=False, comment="its figures are in the partials; false once it is too old to trust"),
+    Column("includes_holds", ARRAY(Uuid), nullable=False, server_default=text("'{}'"), comment="held places that its figures contain"),
     Index("contributions_to_expire", "fresh_until", postgresql_where=text("counts")),
     # The oldest and newest of a figure cannot be added up and taken off again: they are looked up here.
     Index("contributions_by_age_country", "in_country", "observed_at", postgresql_where=text("counts")),
@@ -87,7 +88,27 @@ Table(
     Column("said", Text, comment="the body last published; null before the first"),
     Column("said_at", DateTime(timezone=True)),
 )
-Table("parked_units", metadata, Column("unit", Text, primary_key=True, comment="a key of which an event is parked"))
+Table(
+    "unit_holds",
+    metadata,
+    # Also of units that are not known yet: their holds may come first.
+    Column("unit_id", Uuid, primary_key=True),
+    Column("version", BigInteger, nullable=False, comment="of the event of the unit's holds; 0 before the first"),
+    Column("holds", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column(
+        "absorbed_by",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="of each absorbed hold: the version of the unit that contains it",
+    ),
+)
+Table(
+    "parked_units",
+    metadata,
+    Column("unit", Text, primary_key=True, comment="a key of which an event is parked"),
+    Column("topic", Text, primary_key=True, comment="on which; a newer state there lifts it, and no other"),
+)
 Table(
     "recounts",
     metadata,
@@ -180,4 +201,20 @@ Table(
     Column("said_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("recorded_xid", BigInteger, nullable=False, server_default=text("pg_current_xact_id()::text::bigint")),
     Index("feed_statements_by_day", "day", "id"),
+)
+Table(
+    "placement_counts",
+    metadata,
+    Column("day", Date, nullable=False, comment="the local day on which it happened"),
+    Column("roaz", Text, nullable=False, comment="the region it counts in at this level, `ONBEKEND` where it is none of ours; as the next"),
+    Column("vr", Text, nullable=False),
+    Column("sector", Text, nullable=False),
+    Column("care_type", Text, nullable=False),
+    Column("cohort", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("reason", Text, nullable=False, comment="of a decline; empty for all else"),
+    Column("partition", Integer, nullable=False, comment="the event's, so that workers of different partitions never wait for each other"),
+    Column("count", BigInteger, nullable=False),
+    Column("seconds", BigInteger, nullable=False, comment="from request to acceptance, of all that are counted here"),
+    PrimaryKeyConstraint("day", "sector", "care_type", "cohort", "vr", "roaz", "what", "reason", "partition"),
 )

@@ -1,8 +1,8 @@
 """The national picture: whole, and live."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import Depends, Header, Query, Request
@@ -10,14 +10,17 @@ from starlette.responses import Response
 
 from chassis.auth import Caller, Requires
 from chassis.errors import FieldError, Rejected
+from chassis.http.answers import answer
 from chassis.http.route import Router
 from chassis.http.sse import sse_response
 from chassis.roles import NATIONAL_READERS, Role
 from contracts.codes import CareType, Cohort, Level, Sector
 from reporting.application.live_picture import LivePicture, Shown
+from reporting.application.read_placements import ReadPlacements
 from reporting.domain.figure import Wanted, regions
 from reporting.domain.suppression import HIDDEN, suppressed_keys
-from reporting.entrypoints.api.views import NationalView
+from reporting.entrypoints.api.placements import placement_items
+from reporting.entrypoints.api.views import NationalView, PlacementsView
 
 router = Router(tags=["national"])
 
@@ -54,13 +57,39 @@ def live_picture(request: Request) -> LivePicture:
     return picture
 
 
+def read_placements(request: Request) -> ReadPlacements:
+    """The use case of this process."""
+    use_case: ReadPlacements = request.app.state.read_placements
+    return use_case
+
+
 Asked = Annotated[Wanted, Depends(wanted)]
 Picture = Annotated[LivePicture, Depends(live_picture)]
 
 
-@router.get("/national", response_model=NationalView, summary="Every current figure")
-async def get_national(who: Reader, asked: Asked, picture: Picture) -> Response:
-    """Only the finest figures; those of one level add up to the country. An `analyst` gets small counts suppressed."""
+@router.get("/national", response_model=NationalView | PlacementsView, summary="Every current figure, or what placement did day by day")
+async def get_national(
+    *,
+    who: Reader,
+    asked: Asked,
+    picture: Picture,
+    placements: Annotated[ReadPlacements, Depends(read_placements)],
+    figure: Annotated[Literal["beds", "placements"], Query(description="What is counted: beds now, or placements per local day.")] = "beds",
+    first: Annotated[date | None, Query(alias="from", description="Of `placements`: the first day; the last one when left out.")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Of `placements`: the last day, included; today when left out.")] = None,
+) -> Response:
+    """Only the finest figures; those of one level add up to the country.
+
+    Of `beds` an `analyst` gets small counts suppressed. Of `placements`, counts of patients under 5 are seen by `lcps` and `admin`, and by
+    `coordinator`, `rcps`, `roaz` and `dpg` in their own region.
+    """
+    if figure == "placements":
+        items = placement_items(await placements(asked, first, last, who))
+        return answer(200, {"now": datetime.now(UTC), "items": items}, headers={"Cache-Control": "no-store"})
+    if first is not None or last is not None:
+        raise Rejected(
+            "unknown-query-parameter", "Beds are shown as they are now: `from` and `to` go with `figure=placements`.", status=400
+        )
     position, shown = picture.snapshot(asked)
     written = _suppressed(shown, picture) if who.role is Role.ANALYST else [one.data for one in shown]
     head = orjson.dumps({"id": str(position), "now": datetime.now(UTC), "heard_at": picture.heard_at}, option=orjson.OPT_UTC_Z)

@@ -1,9 +1,11 @@
 """What the answers look like, for those who read the generated documents."""
 
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from contracts.codes import CareType, Cohort, Level, Sector
 from contracts.reporting import FigureChangedV1
 
 
@@ -21,6 +23,37 @@ class NationalView(BaseModel):
     now: datetime = Field(description="The server's time, from which ages are counted.")
     heard_at: datetime | None = Field(description="When the stream behind this last gave a sign of life; older than 12 s is an outage.")
     items: list[FigureView]
+
+
+class PlacementFigureView(BaseModel):
+    """What placement did on one local day, in one region, sector, care type and cohort: those of the unit when it happened."""
+
+    figure: Literal["placements"] = "placements"
+    day: date = Field(description="The local calendar day (Europe/Amsterdam) on which it happened.")
+    level: Level
+    region: str = Field(description="`NL`, a ROAZ region, a veiligheidsregio, or `ONBEKEND` so that sums close.")
+    sector: Sector
+    care_type: CareType
+    cohort: Cohort
+    offers: int | None = Field(description="Offers made; null only when withheld, as the other counts that may be.")
+    accepted: int | None
+    declined: int
+    declined_by_reason: dict[str, int] = Field(description="By code; `ONBEKEND` for reasons that we do not know.")
+    expired: int = Field(description="Nobody answered in time; counted on the day of the answer deadline.")
+    withdrawn: int
+    admitted: int | None
+    released: int | None = Field(description="Placements that ended without admission.")
+    mean_seconds_to_place: float | None = Field(
+        description="From request to acceptance, by day of acceptance; null when none was accepted."
+    )
+    suppressed: bool = Field(default=False, description="Counts of patients are withheld because one of them is too small.")
+
+
+class PlacementsView(BaseModel):
+    """What placement did, day by day."""
+
+    now: datetime = Field(description="The server's time.")
+    items: list[PlacementFigureView] = Field(description="By day and figure; where nothing happened on a day there is no item.")
 
 
 class CellView(BaseModel):

@@ -143,6 +143,9 @@ const writers = {
     say(field, `${number(sum.units_known)} van ${number(sum.units)} units bekend`)
     field.classList.toggle("is-old", isPatchy(sum))
   },
+  "held-in-words"(field, sum) {
+    say(field, sum.held ? `${number(sum.held)} vastgehouden` : "")
+  },
   newest(field, sum) {
     say(field, sum.newest === null ? "onbekend" : clock(sum.newest))
     if (sum.newest !== null) field.setAttribute("datetime", new Date(sum.newest).toISOString())
