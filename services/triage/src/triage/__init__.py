@@ -1,1 +1,1 @@
-"""Schakel's triage service: a workspace member with its place in the import rules; its code comes with its own issue."""
+"""Triage: who calls, how urgent it is, and what the patient needs."""

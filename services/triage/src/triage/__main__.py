@@ -1,0 +1,9 @@
+"""`python -m triage api | worker | relay | migrate | parked`."""
+
+from chassis.command import commands
+from triage.bootstrap import SERVICE
+
+cli = commands(SERVICE)
+
+if __name__ == "__main__":
+    cli()
