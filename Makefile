@@ -12,7 +12,7 @@ export PORT ?= 8080
 export RUN_DIR ?= .run
 export KEYS_DIR ?= $(RUN_DIR)/keys
 
-.PHONY: install lock run stop status logs reset replay token check format test bench docs assets
+.PHONY: install lock run stop status logs reset replay story token check format test bench docs assets
 
 # The stamp is newer than the lock and the manifests exactly when the environment holds them.
 install: .venv/.installed
@@ -42,6 +42,9 @@ stop status logs reset: install
 
 replay: install
 	@exec $(BIN)/python -m simulator replay $(FILE)
+
+story: install
+	@exec $(BIN)/python -m simulator story
 
 token: install
 	@exec $(BIN)/python -m chassis token --role $(ROLE) $(if $(ORG),--org $(ORG)) $(if $(REGION),--region $(REGION)) $(if $(TTL),--ttl $(TTL))

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from contracts.codes import CareType, Cohort, Sector
 from contracts.geography import all_municipalities, place_of_municipality, safety_regions
+from simulator.chain.calls import WANTED
+from simulator.features import features_of
 from simulator.patients import LOCAL, figures_at, moves_between, unit_day
 from simulator.world import World, build, hospitals
 
@@ -71,6 +73,17 @@ def test_hospitals_have_the_units_that_lcps_counts(world: World) -> None:
         kinds = {(unit.care_type, unit.cohort) for unit in hospital.location.units}
         assert hospital.location.sector is Sector.ZIEKENHUIS
         assert {(CareType.IC, Cohort.COVID_POS), (CareType.IC, Cohort.GEEN), (CareType.KLINIEK, Cohort.COVID_POS)} <= kinds
+
+
+def test_every_need_that_is_asked_for_is_met_by_many_units_of_that_kind(world: World) -> None:
+    for wanted in WANTED:
+        met = [
+            unit
+            for _, unit in world.units()
+            if (unit.care_type, unit.cohort) == (wanted.care_type, wanted.cohort)
+            and all(features_of(unit)[need] >= asked for need, asked in wanted.needs.items())
+        ]
+        assert len(met) > 100
 
 
 # Around the days on which the clocks change, and at any speed.

@@ -19,7 +19,7 @@ from embedded.settings import Settings
 from embedded.supervisor import Service, Supervisor
 from embedded.terminal import Terminal
 
-SERVICES = ("capacity", "reporting")
+SERVICES = ("capacity", "reporting", "placement", "triage")
 
 # What is of a higher stage leans on what is below it.
 _SERVERS, _SERVICES, _SIMULATOR = 1, 2, 3

@@ -1,4 +1,4 @@
-"""`python -m simulator day` and `python -m simulator replay [FILE]`; settings come from the environment (README.md)."""
+"""`python -m simulator day`, `replay [FILE]` and `story`; settings come from the environment (README.md)."""
 
 import asyncio
 import signal
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from simulator.brief import say
 from simulator.client import Refused
@@ -15,6 +16,9 @@ from simulator.live import run_day
 from simulator.replay.command import replay as replay_series
 from simulator.replay.run import Exit
 from simulator.settings import BadSetting, DaySettings, ReplaySettings, SystemSettings
+from simulator.story.command import StoryExit
+from simulator.story.command import tell as tell_story
+from simulator.story.settings import StorySettings
 from simulator.tokens import NoToken
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
@@ -43,6 +47,19 @@ def replay(file: Annotated[Path | None, typer.Argument(help="A series in LCPS's 
     out = sys.stdout if outcome.exit in {Exit.EQUAL, Exit.DIFFERS} else sys.stderr
     out.write("\n".join(outcome.lines) + "\n")
     raise typer.Exit(outcome.exit)
+
+
+@app.command()
+def story() -> None:
+    """Follow one patient through the running system, in words: 0 told, 1 it broke off, 2 a bad setting, 3 no running system."""
+    try:
+        system = SystemSettings.read()
+    except BadSetting as bad:
+        sys.stderr.write(f"{bad}\n")
+        raise typer.Exit(StoryExit.BAD_SETTING) from None
+    # A pipe has no width: lines are as long as they are.
+    console, errors = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True)
+    raise typer.Exit(asyncio.run(tell_story(system, StorySettings.read(), console, errors)))
 
 
 async def _until_stopped(system: SystemSettings, settings: DaySettings) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from simulator.tokens import Tokens
+from simulator.tokens import ADMIN, Tokens, Who
 
 # What passes by itself. 502 and 504 come from a gateway whose service is restarting.
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -20,6 +20,10 @@ LONGEST_RETRY_AFTER_SECONDS = 30.0
 LINES_A_BATCH = 4_000
 UNAUTHORIZED = 401
 NDJSON = {"content-type": "application/x-ndjson"}
+
+# A live stream says something every five seconds, if only that there is nothing; a silence of several means that it is dead.
+LIVE_TIMEOUT = httpx.Timeout(20, connect=5)
+LIVE_AGAIN_SECONDS = 1.0
 
 Body = dict[str, Any]
 
@@ -57,6 +61,16 @@ class Answer:
         return problem_title(self.body.get("problem"))
 
 
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """One server-sent event."""
+
+    id: str | None
+    name: str
+    """`message`, or `reset`: everything that matches follows anew."""
+    data: Body
+
+
 @dataclass(slots=True)
 class Counts:
     """What happened on the wire, for progress lines."""
@@ -67,13 +81,26 @@ class Counts:
 
 
 class Api:
-    """A client of one running system."""
+    """A client of one running system, who speaks as somebody; as an administrator unless said otherwise."""
 
-    def __init__(self, client: httpx.AsyncClient, tokens: Tokens, *, patience_seconds: float | None) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        tokens: Tokens,
+        *,
+        patience_seconds: float | None,
+        who: Who = ADMIN,
+        counts: Counts | None = None,
+    ) -> None:
         self._client = client
         self._tokens = tokens
         self._patience_seconds = patience_seconds
-        self.counts = Counts()
+        self._who = who
+        self.counts = counts or Counts()
+
+    def speaking_as(self, who: Who) -> "Api":
+        """The same system, spoken to by somebody else."""
+        return Api(self._client, self._tokens, patience_seconds=self._patience_seconds, who=who, counts=self.counts)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
         """Ask; any answer that is not a success is an error.
@@ -82,11 +109,40 @@ class Api:
             Refused: the system will not.
             Unreachable: it does not answer.
         """
-        return _checked(await self._send("GET", path, query=query))
+        return checked(await self._send("GET", path, query=query))
 
-    async def post(self, path: str, body: object) -> httpx.Response:
-        """Send one JSON body; a refusal is an answer that the caller reads."""
-        return await self._send("POST", path, content=json.dumps(body).encode(), headers={"content-type": "application/json"})
+    async def post(self, path: str, body: object, *, seen: str | None = None, key: str | None = None) -> httpx.Response:
+        """Send one JSON body; a refusal is an answer that the caller reads.
+
+        `seen` is the ETag of what is decided on; `key` makes several sendings count once.
+        """
+        return await self._send("POST", path, content=json.dumps(body).encode(), headers=_headers(seen, key))
+
+    async def put(self, path: str, body: object, *, seen: str | None = None) -> httpx.Response:
+        """Put one JSON body in place, with the ETag that was seen; a refusal is an answer that the caller reads."""
+        return await self._send("PUT", path, content=json.dumps(body).encode(), headers=_headers(seen, None))
+
+    async def live(self, path: str, query: Mapping[str, str] | None = None) -> AsyncIterator[LiveEvent]:
+        """What matches, and then every change, for as long as somebody listens: a stream that breaks is taken up where it broke.
+
+        Raises:
+            Refused: the system will not.
+        """
+        last_id: str | None = None
+        while True:
+            try:
+                headers = {"accept": "text/event-stream"} | ({"last-event-id": last_id} if last_id else {})
+                async with self._opened("GET", path, query=query, headers=headers, patience=LIVE_TIMEOUT) as response:
+                    if response.is_success:
+                        async for event in _events(response):
+                            last_id = event.id or last_id
+                            yield event
+                    elif response.status_code not in TRANSIENT | {UNAUTHORIZED}:
+                        await response.aread()
+                        checked(response)
+            except httpx.TransportError:
+                self.counts.retries += 1
+            await asyncio.sleep(LIVE_AGAIN_SECONDS)
 
     async def look(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
         """Ask once, without patience and whatever the status: health checks answer 503 with a body.
@@ -147,7 +203,7 @@ class Api:
                 raise _TryAgain(response.status_code, response.headers.get("retry-after"))
             if response.is_error:
                 await response.aread()
-                _checked(response)
+                checked(response)
             async for line in response.aiter_lines():
                 if not line.strip():
                     continue
@@ -156,10 +212,21 @@ class Api:
                 yield int(body["line"]) - 1, Answer(int(body["status"]), body)
 
     @asynccontextmanager
-    async def _opened(self, method: str, path: str, *, content: bytes, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def _opened(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+        patience: httpx.Timeout | None = None,
+    ) -> AsyncIterator[httpx.Response]:
         self.counts.requests += 1
         authorization = await self._authorization()
-        async with self._client.stream(method, path, content=content, headers={**headers, **authorization}) as response:
+        async with self._client.stream(
+            method, path, params=query, content=content, headers={**headers, **authorization}, timeout=patience or self._client.timeout
+        ) as response:
             if response.status_code == UNAUTHORIZED:
                 self._tokens.forget(authorization["authorization"].removeprefix("Bearer "))
             yield response
@@ -199,7 +266,30 @@ class Api:
             await attempts.wait(retry_after)
 
     async def _authorization(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {await self._tokens.get()}"}
+        return {"authorization": f"Bearer {await self._tokens.get(self._who)}"}
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[LiveEvent]:
+    said: dict[str, str] = {}
+    async for line in response.aiter_lines():
+        if line:
+            name, _, value = line.partition(":")
+            said[name] = value.removeprefix(" ")
+            continue
+        # A comment has no name; an event without data is a `reset`, or says nothing.
+        data = json.loads(said["data"]) if said.get("data") else {}
+        if said.keys() & {"data", "event"}:
+            yield LiveEvent(said.get("id"), said.get("event", "message"), data if isinstance(data, dict) else {})
+        said = {}
+
+
+def _headers(seen: str | None, key: str | None) -> dict[str, str]:
+    headers = {"content-type": "application/json"}
+    if seen is not None:
+        headers["if-match"] = seen
+    if key is not None:
+        headers["idempotency-key"] = key
+    return headers
 
 
 def problem_title(problem: object) -> str:
@@ -237,7 +327,12 @@ class _Attempts:
         await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads waiting, guards nothing
 
 
-def _checked(response: httpx.Response) -> httpx.Response:
+def checked(response: httpx.Response) -> httpx.Response:
+    """The answer, unless it is a refusal.
+
+    Raises:
+        Refused: the system will not.
+    """
     if response.is_error:
         try:
             problem = response.json()

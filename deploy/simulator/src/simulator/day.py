@@ -6,13 +6,14 @@ else, a report that cannot be true and one that is sent twice.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contracts.codes import CareType, ClosedReason, Destination, FlowKind, Sector, Source
+from simulator.chain.guests import Guests
 from simulator.chance import seeded
 from simulator.patients import Figures, Move, figures_at, moves_between
 from simulator.world import Location, Unit, World
@@ -83,10 +84,11 @@ class _Rhythm:
 class Day:
     """The stream of sittings from a moment on. `due` must be called with a clock that does not go back."""
 
-    def __init__(self, world: World, speed: float, start: datetime) -> None:
+    def __init__(self, world: World, speed: float, start: datetime, guests: Guests | None = None) -> None:
         self._world = world
         self._speed = speed
         self._start = start
+        self._guests = guests or Guests()
         self._rhythms = {location.external_id: _rhythm(world.seed, speed, location) for location in world.locations}
         self._told_until = {location.external_id: start for location in world.locations}
         self._silent, self._stopped = _not_reporting(world)
@@ -130,6 +132,10 @@ class Day:
             heapq.heapreplace(self._queue, (rhythm.next_after(at), number))
             yield self._sitting(location, at)
 
+    def report_now(self, location: Location, unit: Unit, at: datetime, includes_holds: Sequence[str]) -> Fact:
+        """How a unit stands after a patient came who had a place held, which the report names when it says so."""
+        return self._report(location, unit, at) | ({"includes_holds": list(includes_holds)} if includes_holds else {})
+
     def stream(self, until: datetime) -> Iterator[Sitting]:
         """Every sitting up to a moment, each at its time."""
         while self.next_at() <= until:
@@ -168,7 +174,9 @@ class Day:
     def _report(self, location: Location, unit: Unit, at: datetime, *, source: Source | None = None, is_half: bool = False) -> Fact:
         source = source or location.source
         figures = figures_at(self._world.seed, self._speed, unit, at)
-        said: Fact = {"unit": unit.external_id, "source": source.value, "observed_at": at.isoformat(), "occupied": figures.occupied}
+        # A guest for whom there is no bed after all lies in another's: a report never breaks the rule of what fits.
+        occupied = min(figures.occupied + self._guests.at(unit.external_id, at), figures.open - figures.reserved)
+        said: Fact = {"unit": unit.external_id, "source": source.value, "observed_at": at.isoformat(), "occupied": occupied}
         if not is_half:
             said |= {"total": figures.total, "open": figures.open, "reserved": figures.reserved}
             if figures.open < figures.total:

@@ -10,6 +10,8 @@ from uuid import UUID
 import httpx
 
 from simulator.brief import say
+from simulator.chain.guests import Guests
+from simulator.chain.live import Chain
 from simulator.client import Api, Refused, Unreachable
 from simulator.day import Day, Fact, Sitting, addressed, kafka_organisations
 from simulator.providers_on_kafka import ProvidersOnKafka
@@ -54,15 +56,17 @@ async def run_day(system: SystemSettings, settings: DaySettings) -> None:
     tokens = Tokens(system.keys_dir, system.token)
     limits = httpx.Limits(max_connections=SENDERS + 2)
     async with httpx.AsyncClient(base_url=system.url, timeout=httpx.Timeout(120, connect=5), limits=limits) as client:
-        await Simulation(Api(client, tokens, patience_seconds=PATIENCE_SECONDS), tokens, settings).run()
+        api = Api(client, tokens, patience_seconds=PATIENCE_SECONDS)
+        await Simulation(api, tokens, settings, Chain(system, settings, tokens)).run()
 
 
 class Simulation:
     """One run of the day against one system."""
 
-    def __init__(self, api: Api, tokens: Tokens, settings: DaySettings) -> None:
+    def __init__(self, api: Api, tokens: Tokens, settings: DaySettings, chain: Chain) -> None:
         self._api = api
         self._tokens = tokens
+        self._chain = chain
         self._settings = settings
         self._ids: dict[str, UUID] = {}
         self._waiting: asyncio.Queue[Sitting] = asyncio.Queue(WAITING_SITTINGS)
@@ -75,7 +79,8 @@ class Simulation:
         await self._system_is_up()
         await self._register(world)
 
-        day = Day(world, self._settings.speed, datetime.now(UTC))
+        guests = Guests()
+        day = Day(world, self._settings.speed, datetime.now(UTC), guests)
         await self._tell_how_it_stands(day)
         self._open_kafka(world)
 
@@ -86,6 +91,7 @@ class Simulation:
                 tasks.create_task(self._kafka.run())
             tasks.create_task(self._tell_progress())
             tasks.create_task(self._keep_time(day))
+            tasks.create_task(self._chain.run(world, self._ids, day, guests))
 
     async def _system_is_up(self) -> None:
         is_said = False
@@ -184,4 +190,5 @@ class Simulation:
                 retries=self._api.counts.retries,
                 waiting=self._waiting.qsize(),
                 **kafka,
+                **self._chain.progress(),
             )

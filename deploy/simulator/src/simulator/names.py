@@ -99,3 +99,8 @@ def organisations(random: Random) -> Iterator[str]:
     names = [f"{group}-{first.lower()}{second}" for group, first, second in product(_GROUP, _FIRST, _SECOND)]
     random.shuffle(names)
     yield from names
+
+
+def surname(random: Random) -> str:
+    """A name for somebody who does not exist; many bear the same."""
+    return f"{random.choice(_FIRST)}{random.choice(_SECOND)}"

@@ -12,7 +12,7 @@ from contracts.capacity import REPORTS, ReportV1
 from contracts.event import SPEC_VERSION
 from simulator.brief import say
 from simulator.day import Sitting, addressed
-from simulator.tokens import NoToken, Tokens
+from simulator.tokens import NoToken, Tokens, Who
 
 # More than this and the newest are left out: a later report of the same unit says it anyway.
 WAITING_SITTINGS = 500
@@ -62,7 +62,7 @@ class ProvidersOnKafka:
 
     async def _send(self, producer: AIOKafkaProducer, sitting: Sitting) -> None:
         organisation = sitting.location.organisation
-        token = await self._tokens.get("provider", organisation)
+        token = await self._tokens.get(Who("provider", organisation))
         for report in (*sitting.reports, *(lone for lone in sitting.lone if "observed_at" in lone)):
             event = ReportV1.model_validate(addressed(report, self._ids))
             await producer.send_and_wait(

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator.client import Api, Refused
+from simulator.features import features_of
 from simulator.world import Location, Unit
 
 REGISTRY = "/capacity/v1/registry/batch"
@@ -53,4 +54,5 @@ def _unit_line(location: Location, unit: Unit) -> dict[str, Any]:
         "name": unit.name,
         "care_type": unit.care_type.value,
         "cohort": unit.cohort.value,
+        "features": features_of(unit),
     }
