@@ -1,1 +1,1 @@
-"""Schakel's placement service: a workspace member with its place in the import rules; its code comes with its own issue."""
+"""Placement: who is asked to take a patient, and which places are held; a place is never given twice."""

@@ -1,0 +1,42 @@
+"""What the audit reads, and what is forgotten in time."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chassis.sql import Connection, Database
+from contracts.triage import CASES
+from placement.application.audit import Findings
+
+# In one statement, so that all is of one moment: counters and holds change in the same transactions.
+_LOOK = """
+with counted as (
+    select o.unit_id, count(*) filter (where not (o.offer_id = any(u.includes_holds))) as held
+    from offers o join units u using (unit_id)
+    where o.status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED') group by o.unit_id
+)
+select
+    (select count(*) from units u left join counted c using (unit_id) where u.held <> coalesce(c.held, 0)) as counters,
+    (select count(*) from offers where status in ('OFFERED', 'ACCEPTED') and held_until < db_clock() - interval '1 minute') as overdue,
+    (select count(*) from requests r
+     where status = 'OPEN' and not exists (select from offers o where o.case_id = r.case_id and o.status = 'OFFERED')
+       and (unattended_at is null or unattended_at < db_clock() - interval '1 minute')) as stuck
+"""
+_FORGET = "delete from ended_requests where at < db_clock() - $1::interval"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlBooks:
+    """The audit's port on the service's database."""
+
+    database: Database
+
+    async def look(self) -> Findings:
+        async with self.database.connection() as connection:
+            row = await connection.fetchrow(_LOOK)
+        assert row is not None
+        return Findings(row["counters"], row["overdue"], row["stuck"])
+
+
+async def forget_ends(connection: Connection) -> None:
+    """Forget ends whose request never came: what Kafka keeps no longer cannot be on its way."""
+    await connection.execute(_FORGET, CASES.retention or timedelta(days=30))

@@ -1,0 +1,42 @@
+"""One transaction of the service's database, as the use cases know it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chassis.sql import Connection, Transaction
+from chassis.timers import db_now, set_timers
+from contracts.event import Event
+from contracts.topic import Topic
+from placement.adapters.sql.offers import SqlOffers
+from placement.adapters.sql.requests import SqlRequests
+from placement.adapters.sql.units import SqlUnits
+from placement.application.ports import Due
+from placement.domain.policy import Policy
+
+
+class SqlTimers:
+    """The timers' port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def set(self, kind: str, due: Sequence[Due]) -> None:
+        await set_timers(self._connection, kind, [(one.subject, one.at) for one in due])
+
+
+class SqlWork:
+    """The ports on one transaction."""
+
+    def __init__(self, tx: Transaction, policy: Policy) -> None:
+        self._tx = tx
+        self.policy = policy
+        self.requests = SqlRequests(tx.connection)
+        self.offers = SqlOffers(tx.connection)
+        self.units = SqlUnits(tx.connection)
+        self.timers = SqlTimers(tx.connection)
+
+    async def now(self) -> datetime:
+        return await db_now(self._tx.connection)
+
+    def publish(self, topic: Topic, event: Event, *, key: str) -> None:
+        self._tx.publish(topic, event, key=key)

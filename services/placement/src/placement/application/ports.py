@@ -1,0 +1,150 @@
+"""What the use cases need of the outside world: one transaction, and what can be read, locked and changed in it.
+
+Locks are always taken in this order: requests by id, units by id, offers. Every change of a status is one conditional update, checked
+against the table of states.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from contracts.capacity import UnitChangedV1
+from contracts.event import Event
+from contracts.placement import RequestEnd
+from contracts.topic import Topic
+from placement.domain.offer import Offer
+from placement.domain.policy import Policy
+from placement.domain.request import Request
+from placement.domain.states import OfferStatus, RequestStatus
+from placement.domain.unit import Unit
+
+Value = str | int | bool | datetime | UUID | list[str] | None
+"""What a column may be changed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When somebody must look at a subject."""
+
+    subject: str
+    at: datetime
+
+
+class Requests(Protocol):
+    """Requests; their id is that of the case."""
+
+    async def locked(self, case_ids: Collection[UUID]) -> Mapping[UUID, Request]:
+        """Lock these requests in the order of their ids, then read them; unknown ones are left out."""
+
+    async def add(self, request: Request) -> bool:
+        """Store a new one; False when the case has one already, by somebody else who was first."""
+
+    async def move(self, request: Request, to: RequestStatus, **changes: Value) -> Request:
+        """Change the status of a locked request, and these columns with it."""
+
+    async def change(self, request: Request, **changes: Value) -> Request:
+        """Change these columns of a locked request; without any, only its version, because one of its offers changed."""
+
+    async def renew(self, request: Request, to: Request) -> Request:
+        """Begin the next round of a locked, closed request."""
+
+    async def remember_end(self, case_id: UUID, round_: int, how: RequestEnd, now: datetime) -> None:
+        """Remember that what a case asks in this round, or asked earlier, has ended before we heard of it."""
+
+    async def remembered_ends(self, case_ids: Collection[UUID]) -> Mapping[UUID, int]:
+        """By case, the last round that had ended before we heard of it."""
+
+
+class Offers(Protocol):
+    """Offers, which are also holds and placements."""
+
+    async def find(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
+        """Read without a lock, to know whose request must be locked."""
+
+    async def locked(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
+        """Lock these offers in the order of their ids, then read them."""
+
+    async def of_requests(self, case_ids: Collection[UUID], among: Collection[OfferStatus]) -> Sequence[Offer]:
+        """The offers in these states, oldest first; under the lock of their requests no others can come."""
+
+    async def at_units(self, unit_ids: Collection[UUID], among: Collection[OfferStatus]) -> Sequence[Offer]:
+        """The offers in these states whose place is at these units, oldest first."""
+
+    async def absorbed_lately(self, unit_ids: Collection[UUID], now: datetime) -> Sequence[Offer]:
+        """Those whom these units' own figures contain since not long ago."""
+
+    async def add(self, offer: Offer) -> None: ...
+
+    async def move(self, offer: Offer, to: OfferStatus, **changes: Value) -> Offer | None:
+        """Change the status, if it still is what we read and the clock allows it; None when not."""
+
+    async def change(self, offer: Offer, **changes: Value) -> Offer:
+        """Change these columns of an offer whose unit is locked."""
+
+
+class Units(Protocol):
+    """Units, always locked in the order of their ids before anything is read."""
+
+    async def locked(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
+        """Lock these units, then read them; unknown ones are left out."""
+
+    async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> None:
+        """Store the whole states of these units, each with its version, keeping what is held there; new ones are added."""
+
+    async def suitable(self, request: Request) -> Sequence[Unit]:
+        """The units in the region that is looked in now which give this care and have a place, read without a lock."""
+
+    async def grant(self, unit_id: UUID) -> bool:
+        """Take one place, if there is one by the last known figure and the database's clock."""
+
+    async def give_back(self, unit_id: UUID, offer_id: UUID) -> None:
+        """One place less is held, unless the unit's figures contain it and it did not count."""
+
+    async def take_regardless(self, unit_id: UUID, offer_id: UUID) -> None:
+        """One place more is held, also when there is none: the patient lies there."""
+
+    async def recount(self, unit_ids: Collection[UUID]) -> None:
+        """Count what is held at these locked units from the rows, after their figures name other holds than before."""
+
+    async def set_full(self, unit_id: UUID, since: datetime) -> None:
+        """Nothing is free until an observation later than this."""
+
+    async def note_overcommitted(self, unit_ids: Collection[UUID], now: datetime) -> Mapping[UUID, bool]:
+        """Remember since when more is held than is free; gives the units where that begins now (True) or is over (False)."""
+
+
+class Timers(Protocol):
+    """What must be looked at later. Timers are never moved or taken off, only set anew under another subject.
+
+    The worker takes a timer first and then locks its request; whoever holds that lock and touched the same timer would wait for ever.
+    A timer whose reason is gone finds nothing to do.
+    """
+
+    async def set(self, kind: str, due: Sequence[Due]) -> None: ...
+
+
+class Work(Protocol):
+    """One transaction."""
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def requests(self) -> Requests: ...
+
+    @property
+    def offers(self) -> Offers: ...
+
+    @property
+    def units(self) -> Units: ...
+
+    @property
+    def timers(self) -> Timers: ...
+
+    async def now(self) -> datetime:
+        """The database's clock, which tests can shift."""
+
+    def publish(self, topic: Topic, event: Event, *, key: str) -> None:
+        """Send this event when, and only when, this transaction commits."""

@@ -1,0 +1,45 @@
+"""Keep what capacity says of its units, and what that does to the places held there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.capacity import UnitChangedV1
+from placement.application.absorb import absorb
+from placement.application.holds import settle
+from placement.application.ports import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What capacity said of a unit, and the version of it."""
+
+    event: UnitChangedV1
+    version: int
+
+
+async def project_units(work: Work, told: Sequence[Told]) -> None:
+    """Store the newest of each unit; end the holds of admitted patients that it contains, and tell what is held where that changed.
+
+    Args:
+        work: the transaction.
+        told: in order.
+    """
+    newest = {one.event.unit_id: one for one in told}
+    before = await work.units.locked(newest)
+    await work.units.project([(one.event, one.version) for one in newest.values()])
+    if not before:
+        return
+    now = await work.now()
+    after = await work.units.locked(before)
+    absorbed = await absorb(work, after.values(), now)
+    renamed = [unit_id for unit_id, unit in after.items() if unit.includes_holds != before[unit_id].includes_holds]
+    if renamed:
+        await work.units.recount(renamed)
+    # Others are only looked at for what is over-committed by the new figures, or no longer is.
+    changed = {
+        *(offer.unit_id for offer in absorbed.values()),
+        *(unit_id for unit_id, unit in after.items() if unit.full_since != before[unit_id].full_since),
+        *(unit_id for unit_id, unit in after.items() if unit.is_overcommitted != (unit.overcommitted_since is not None)),
+        *renamed,
+    }
+    await settle(work, changed, now)

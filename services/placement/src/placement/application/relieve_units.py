@@ -1,0 +1,83 @@
+"""More was held than free for too long: who still waits for an answer gives way, who was accepted is asked about."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from contracts.placement import PLACEMENTS
+from placement.application.events import offer_withdrawn
+from placement.application.holds import end_hold, settle
+from placement.application.ports import Due, Work
+from placement.application.searching import after_offers_ended
+from placement.application.timers import UNIT_OVERCOMMITTED
+from placement.domain.offer import Offer
+from placement.domain.request import Request
+from placement.domain.states import PLACEMENTS_NOW, OfferStatus
+from placement.domain.unit import Unit
+
+log = structlog.get_logger(__name__)
+
+
+async def relieve_units(work: Work, unit_ids: Collection[UUID], now: datetime) -> None:
+    """Withdraw open offers on these units, least urgent first, then youngest, until all that is held has room.
+
+    An accepted hold never moves by a figure alone: the provider and the coordinator see that it needs confirmation.
+
+    Args:
+        work: the transaction.
+        unit_ids: whose timers went off.
+        now: the database's clock.
+    """
+    asked = await work.offers.at_units(unit_ids, {OfferStatus.OFFERED})
+    requests = await work.requests.locked({offer.case_id for offer in asked})
+    units = await work.units.locked(unit_ids)
+    touched: dict[UUID, Request] = {}
+    relieved: list[UUID] = []
+    for unit in units.values():
+        if unit.overcommitted_since is None or unit.overcommitted_since + work.policy.overcommitted_for > now or not unit.is_overcommitted:
+            continue
+        open_offers = await work.offers.at_units([unit.unit_id], {OfferStatus.OFFERED})
+        if unmet := [offer for offer in open_offers if offer.case_id not in requests]:
+            # Offered between our first look and the lock; requests are locked before units, so it is the next look that meets it.
+            log.info("looks again", unit_id=str(unit.unit_id), offers=len(unmet))
+            await work.timers.set(UNIT_OVERCOMMITTED, [Due(f"{unit.unit_id}/{now.timestamp():.6f}", now)])
+            continue
+        first_to_go = sorted(open_offers, key=lambda one: _gives_way(one, requests[one.case_id]))
+        withdrawn = await _withdraw(work, unit, first_to_go, now)
+        touched |= {offer.case_id: requests[offer.case_id] for offer in withdrawn}
+        relieved.append(unit.unit_id)
+        if _excess(unit, withdrawn) > 0:
+            await _ask(work, unit)
+    await after_offers_ended(work, [touched[case_id] for case_id in sorted(touched)], now)
+    await settle(work, relieved, now)
+
+
+def _gives_way(offer: Offer, request: Request) -> tuple[int, float, UUID]:
+    """Least urgent first, then youngest."""
+    return (-int(request.urgency[1:]), -offer.made_at.timestamp(), offer.offer_id)
+
+
+def _excess(unit: Unit, withdrawn: Collection[Offer]) -> int:
+    # What the figures name does not count beside them, so its end makes no room.
+    return unit.held - max(0, unit.free or 0) - sum(offer.offer_id not in unit.includes_holds for offer in withdrawn)
+
+
+async def _withdraw(work: Work, unit: Unit, offers: Collection[Offer], now: datetime) -> list[Offer]:
+    withdrawn: list[Offer] = []
+    for offer in offers:
+        if _excess(unit, withdrawn) <= 0:
+            break
+        ended = await end_hold(work, offer, OfferStatus.WITHDRAWN, now)
+        if ended is not None:
+            work.publish(PLACEMENTS, offer_withdrawn(ended, unit, now), key=str(ended.case_id))
+            withdrawn.append(ended)
+    return withdrawn
+
+
+async def _ask(work: Work, unit: Unit) -> None:
+    for offer in await work.offers.at_units([unit.unit_id], PLACEMENTS_NOW):
+        if not offer.needs_confirmation and offer.offer_id not in unit.includes_holds:
+            await work.offers.change(offer, needs_confirmation=True)
+            log.warning("accepted hold has no room in the figures", offer_id=str(offer.offer_id), unit_id=str(unit.unit_id))

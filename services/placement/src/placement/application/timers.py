@@ -1,0 +1,16 @@
+"""The kinds of timers."""
+
+OFFER_EXPIRES = "offer-expires"
+"""Subject: the offer. Nobody answered in time."""
+
+REQUEST_UNATTENDED = "request-unattended"
+"""Subject: `<case>/<version>`. Nobody acts: the automatic search goes on."""
+
+HOLD_WARNING = "hold-warning"
+"""Subject: the offer. An accepted hold is about to end."""
+
+HOLD_ENDS = "hold-ends"
+"""Subject: the offer. An accepted hold ends, or the patient on the way should have arrived."""
+
+UNIT_OVERCOMMITTED = "unit-overcommitted"
+"""Subject: `<unit>/<moment>`. More was held than free for too long."""

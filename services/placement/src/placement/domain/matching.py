@@ -1,0 +1,192 @@
+"""Which units may take a patient, and which of them to ask first; every unit that may not has a reason.
+
+What decides here is what the patient needs, whether there is a place, how near it is and how sure we are of it. Whose client somebody
+is, a CIZ indication, age, disability or the chance of survival decide nothing and are not known here. How urgent a request is, and how
+long it has waited, decides which request goes first, and is the same for all candidates of one.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final
+
+from contracts.codes import CareType
+from contracts.geography import Place
+from placement.domain.distance import Nearness, nearness
+from placement.domain.request import Request
+from placement.domain.unit import Unit
+
+
+class Exclusion(StrEnum):
+    """Why a unit is no candidate, in the order in which the reasons are looked at."""
+
+    ANDER_ZORGTYPE = "ANDER_ZORGTYPE"
+    ANDERE_REGIO = "ANDERE_REGIO"
+    ANDER_COHORT = "ANDER_COHORT"
+    ISOLATIE = "ISOLATIE"
+    ZUURSTOF = "ZUURSTOF"
+    WZD = "WZD"
+    LIFT = "LIFT"
+    NACHTZORG = "NACHTZORG"
+    PALLIATIEF = "PALLIATIEF"
+    AL_GEVRAAGD = "AL_GEVRAAGD"
+    GESLOTEN = "GESLOTEN"
+    ONBEKEND = "ONBEKEND"
+    VEROUDERD = "VEROUDERD"
+    GEEN_PLEK = "GEEN_PLEK"
+
+
+OXYGEN: Final = "oxygen_l_min"
+
+YES_OR_NO: Final[Mapping[str, Exclusion]] = {
+    "isolation": Exclusion.ISOLATIE,
+    "wzd": Exclusion.WZD,
+    "lift": Exclusion.LIFT,
+    "night_nursing": Exclusion.NACHTZORG,
+    "palliative": Exclusion.PALLIATIEF,
+}
+"""The needs that a unit meets or does not."""
+
+NEVER_OFFERED: Final = frozenset({Exclusion.ANDER_ZORGTYPE, Exclusion.ANDER_COHORT, Exclusion.ZUURSTOF, *YES_OR_NO.values()})
+"""Reasons about the care itself, which no coordinator can set aside; a region or an earlier answer is theirs to judge."""
+
+_BY_NATURE: Final[Mapping[CareType, frozenset[str]]] = {
+    CareType.HOSPICE: frozenset({"palliative"}),
+    CareType.ELV_PALLIATIEF: frozenset({"palliative"}),
+    CareType.WZD_PLEK: frozenset({"wzd"}),
+}
+"""What such a place offers by being one, so that nobody has to state it twice."""
+
+# The points. A fresh figure nearby beats a large ward that nobody has confirmed since yesterday: a phone call to a full ward costs the
+# nurse more than ten kilometres cost the patient. And a patient stays in the own region, where the family is, unless the places there are
+# both old news and nearly gone.
+_NEARNESS: Final[Mapping[Nearness, float]] = {
+    Nearness.GEMEENTE: 40.0,
+    Nearness.VEILIGHEIDSREGIO: 30.0,
+    Nearness.ROAZ: 20.0,
+    Nearness.BUURREGIO: 10.0,
+    Nearness.ELDERS: 0.0,
+}
+_FRESHNESS: Final = 30.0
+_FAIR_SHARE: Final = 20.0
+_ROOM: Final = 10.0
+
+# More free places than these make a unit no better: it only has to be likely that one is still free when the patient comes.
+_ENOUGH_ROOM: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A unit that may take the patient, and what speaks for it."""
+
+    unit: Unit
+    nearness: Nearness
+    parts: Mapping[str, float]
+    """Points by what they are for; together they are the score."""
+    score: float
+    draw: bytes
+    """Decides between equal scores: the same for everyone who looks at this request, another for the next, so that the same unit is not
+    always the first."""
+
+    @property
+    def order(self) -> tuple[float, bytes]:
+        """Best first."""
+        return (-self.score, self.draw)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Who can be asked, best first, and how many cannot, each counted once, under its first reason."""
+
+    candidates: tuple[Candidate, ...]
+    left_out: Mapping[Exclusion, int]
+
+
+def rank(request: Request, units: Iterable[Unit], now: datetime) -> Ranking:
+    """Order the units that may take this patient, best first, each with the reasons for its place."""
+    candidates = []
+    left_out: Counter[Exclusion] = Counter()
+    for unit in units:
+        reasons = refusals(request, unit, now)
+        if reasons:
+            left_out[reasons[0]] += 1
+        else:
+            candidates.append(_scored(request, unit, now))
+    return Ranking(tuple(sorted(candidates, key=lambda candidate: candidate.order)), dict(left_out))
+
+
+def refusals(request: Request, unit: Unit, now: datetime) -> tuple[Exclusion, ...]:
+    """Every reason why this unit cannot be asked; none when it can."""
+    reasons = []
+    if unit.care_type is not request.care_type:
+        reasons.append(Exclusion.ANDER_ZORGTYPE)
+    if not _is_where_wanted(request, unit):
+        reasons.append(Exclusion.ANDERE_REGIO)
+    if unit.cohort is not request.cohort:
+        reasons.append(Exclusion.ANDER_COHORT)
+    reasons += _unmet(request, unit)
+    if unit.unit_id in request.asked_units:
+        reasons.append(Exclusion.AL_GEVRAAGD)
+    reasons += _without_a_place(unit, now)
+    # The order of the list is that of the enumeration, which the counts by first reason go by.
+    return tuple(reason for reason in Exclusion if reason in reasons) if len(reasons) > 1 else tuple(reasons)
+
+
+def needed_oxygen(request: Request) -> float:
+    """Litres a minute; 0 when none is needed."""
+    needed = request.needs.get(OXYGEN, 0)
+    return float(needed) if isinstance(needed, int | float) and not isinstance(needed, bool) else 0.0
+
+
+def needed_features(request: Request) -> frozenset[str]:
+    """What a unit must state that it offers; not what every place of this care type offers by nature."""
+    return frozenset(name for name in YES_OR_NO if request.needs.get(name) is True) - _BY_NATURE.get(request.care_type, frozenset())
+
+
+def _is_where_wanted(request: Request, unit: Unit) -> bool:
+    # LCPS looks in the whole country. A unit of which only a VR that straddles ROAZ regions is known still lies in that VR.
+    return request.is_escalated or unit.vr == request.region or unit.roaz in request.looked_in
+
+
+def _unmet(request: Request, unit: Unit) -> list[Exclusion]:
+    unmet = [YES_OR_NO[name] for name in needed_features(request) if unit.features.get(name) is not True]
+    offered = unit.features.get(OXYGEN, 0)
+    litres = float(offered) if isinstance(offered, int | float) and not isinstance(offered, bool) else 0.0
+    return [*unmet, Exclusion.ZUURSTOF] if litres < needed_oxygen(request) else unmet
+
+
+def _without_a_place(unit: Unit, now: datetime) -> list[Exclusion]:
+    """Why no place can be given there; an unknown or old figure is never free, whatever it said."""
+    if unit.is_closed:
+        return [Exclusion.GESLOTEN]
+    if unit.free is None or unit.fresh_until is None:
+        return [Exclusion.ONBEKEND]
+    if not unit.is_fresh(now):
+        return [Exclusion.VEROUDERD]
+    return [] if unit.available(now) else [Exclusion.GEEN_PLEK]
+
+
+def _scored(request: Request, unit: Unit, now: datetime) -> Candidate:
+    near = nearness(Place(request.municipality, request.region, request.roaz), Place(unit.municipality, unit.vr, unit.roaz))
+    available = unit.available(now) or 0
+    parts = {
+        "nearness": _NEARNESS[near],
+        "freshness": round(_FRESHNESS * _life_left(unit, now), 1),
+        # What is held there already is a question that is still open or a patient on the way: then others are asked first.
+        "fair_share": round(_FAIR_SHARE * available / max(available, unit.free or 0), 1),
+        "room": round(_ROOM * min(available, _ENOUGH_ROOM) / _ENOUGH_ROOM, 1),
+    }
+    draw = blake2b(request.case_id.bytes + unit.unit_id.bytes, digest_size=16).digest()
+    return Candidate(unit, near, parts, round(sum(parts.values()), 1), draw)
+
+
+def _life_left(unit: Unit, now: datetime) -> float:
+    """How far the figure is from being too old: 1 when just observed, 0 when it ends."""
+    if unit.observed_at is None or unit.fresh_until is None:
+        return 0.0
+    life = (unit.fresh_until - unit.observed_at).total_seconds()
+    left = (unit.fresh_until - now).total_seconds()
+    return max(0.0, min(1.0, left / life)) if life > 0 else 0.0

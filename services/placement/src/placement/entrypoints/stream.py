@@ -1,0 +1,44 @@
+"""What placement does with the topics of triage and capacity; the chassis gives it batches and commits them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.records import Handler, Reading, Received
+from chassis.sql import Transaction
+from contracts.capacity import UNITS, UnitChangedV1
+from contracts.triage import CASES, CaseClosedV1, CaseHandedOverV1, PlacementRequestedV1
+from placement.adapters.sql.work import SqlWork
+from placement.application.open_requests import open_requests
+from placement.application.project_units import Told, project_units
+from placement.application.withdraw_for_case import withdraw_for_case
+from placement.domain.policy import Policy
+
+
+def readings(policy: Policy) -> tuple[Reading, ...]:
+    """Topic by topic, what is done with its events."""
+    ending = _ending(policy)
+    return (
+        Reading(CASES, {PlacementRequestedV1: _opening(policy), CaseHandedOverV1: ending, CaseClosedV1: ending}),
+        Reading(UNITS, {UnitChangedV1: _projecting(policy)}),
+    )
+
+
+def _opening(policy: Policy) -> Handler:
+    async def handle(tx: Transaction, received: Sequence[Received[Any]]) -> None:
+        await open_requests(SqlWork(tx, policy), [one.event for one in received])
+
+    return handle
+
+
+def _ending(policy: Policy) -> Handler:
+    async def handle(tx: Transaction, received: Sequence[Received[Any]]) -> None:
+        await withdraw_for_case(SqlWork(tx, policy), [one.event for one in received])
+
+    return handle
+
+
+def _projecting(policy: Policy) -> Handler:
+    async def handle(tx: Transaction, received: Sequence[Received[Any]]) -> None:
+        await project_units(SqlWork(tx, policy), [Told(one.event, one.version) for one in received])
+
+    return handle
