@@ -17,6 +17,7 @@ from chassis.testing.processes import Processes, ServiceProcess
 from chassis.testing.servers import temporary_folder
 from chassis.testing.waiting import eventually
 from embedded.ports import free_port
+from embedded.stack import SERVICES
 
 # Every service: answers commands at once, and runs as a worker until it is asked to stop, which it writes down.
 _SERVICE = """
@@ -97,7 +98,7 @@ def system(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sy
     for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "NAMESPACE"):
         monkeypatch.delenv(name, raising=False)
     with temporary_folder() as folder:
-        for name in ("capacity", "reporting", "simulator", "chassis"):
+        for name in (*SERVICES, "simulator", "chassis"):
             (folder / "stand-ins" / name).mkdir(parents=True)
             (folder / "stand-ins" / name / "__init__.py").touch()
             (folder / "stand-ins" / name / "__main__.py").write_text(_CHASSIS if name == "chassis" else _SERVICE)
@@ -114,8 +115,8 @@ async def test_ctrl_c_stops_the_simulator_then_the_services_then_the_servers_and
     assert await first.wait_exit(30) == 0
     stopped = [line.split()[0] for line in first.log.splitlines() if line.endswith(" stopped")]
     assert stopped[0] == "simulator"
-    assert set(stopped[1:4]) == {"capacity-worker", "reporting-worker", "api"}
-    assert set(stopped[4:]) == {"kafka", "postgres"}
+    assert set(stopped[1:-2]) == {*(f"{service}-worker" for service in SERVICES), "api"}
+    assert set(stopped[-2:]) == {"kafka", "postgres"}
     assert first.log.count("ready:") == 1
 
     began = time.monotonic()

@@ -49,7 +49,7 @@ class Stack:
         """Where Kafka listens; empty until our own has started."""
 
     async def start(self) -> None:
-        """Bring everything up, as far as both services being ready and the simulated day running.
+        """Bring everything up, as far as all services being ready and the simulated day running.
 
         Raises:
             CannotStartError: in one line, what is missing or in the way; what was started so far still runs.

@@ -33,9 +33,10 @@ async def probe_database(databases: Databases) -> AsyncIterator[str]:
 async def database_url(probe_database: str) -> str:
     """One database for all these tests, emptied before each: a clone for each would take longer than the tests."""
     connection = await asyncpg.connect(probe_database)
-    # Sessions of processes that were killed may still hold a lock or two.
+    # Sessions of processes that were killed may still hold a lock or two; an autovacuum is not ours to end, and lets go by itself.
     await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
     )
     await connection.execute(f"truncate {', '.join(probe_schema.metadata.tables)} restart identity")
     await connection.close()
