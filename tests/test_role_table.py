@@ -106,6 +106,9 @@ TABLE: Mapping[str, frozenset[str]] = {
     "POST /placement/v1/placements/{placement_id}/release": JOURNEY,
     "GET /placement/v1/holds": EVERYONE,
     "GET /placement/v1/units/{unit_id}/holds": EVERYONE,
+    "PUT /placement/v1/webhooks/{organisation}": ANSWERS,
+    "GET /placement/v1/webhooks/{organisation}": ANSWERS,
+    "DELETE /placement/v1/webhooks/{organisation}": ANSWERS,
     "GET /reporting/v1/national": NATIONAL,
     # Between two values of a small count lies what is hidden from an analyst.
     "GET /reporting/v1/national/stream": NATIONAL - {"analyst"},

@@ -19,10 +19,11 @@ from contracts.triage import CASES
 from placement.adapters.sql.books import SqlBooks, forget_ends
 from placement.application.audit import Audit
 from placement.config import PlacementSettings
-from placement.entrypoints.api import holds, offers, placements, requests
+from placement.entrypoints.api import holds, offers, placements, requests, webhooks
 from placement.entrypoints.api.wiring import serving
 from placement.entrypoints.stream import readings
 from placement.entrypoints.timers import timers
+from placement.entrypoints.webhooks import bring_messages
 
 NAME = "placement"
 
@@ -38,7 +39,7 @@ def api() -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await database.open()
         try:
-            async with serving(database, settings.policy) as app.state.placement:
+            async with serving(database, settings) as app.state.placement:
                 yield
         finally:
             await database.close()
@@ -49,7 +50,7 @@ def api() -> FastAPI:
         description="Who needs a place, who can be asked, who was asked and what they answered, and which places are held.",
         settings=settings,
         lifespan=lifespan,
-        routers=[requests.router, offers.router, placements.router, holds.router],
+        routers=[requests.router, offers.router, placements.router, holds.router, webhooks.router],
         health=Health(database, [Reads(NAME, [CASES.name, UNITS.name])]),
     )
 
@@ -67,7 +68,11 @@ def worker_parts(settings: PlacementSettings, database: Database) -> WorkerParts
     return WorkerParts(
         readings=readings(settings.policy),
         timers=timers(settings.policy),
-        tasks={"desk": desk(settings, database).run, "forget": forget},
+        tasks={
+            "desk": desk(settings, database).run,
+            "forget": forget,
+            "webhooks": partial(bring_messages, database, settings.keys_dir, allow_loopback=settings.webhook_allow_http),
+        },
     )
 
 

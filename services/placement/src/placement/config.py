@@ -63,6 +63,12 @@ class PlacementSettings(ServiceSettings):
         default=60.0, gt=0, title="Audit", description="How often the counters of held places are compared with a count of the holds."
     )
 
+    webhook_allow_http: bool = Field(
+        default=False,
+        title="Local webhooks",
+        description="For a local system: webhooks may also be on the machine's own loopback address, there without TLS.",
+    )
+
     @property
     def policy(self) -> Policy:
         """As the domain wants it; an urgency that is left out keeps its default."""

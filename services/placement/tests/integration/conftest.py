@@ -367,6 +367,7 @@ async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory
         environment.delenv("PLACEMENT_DATABASE_URL", raising=False)
         environment.setenv("DATABASE_URL", url)
         environment.setenv("KEYS_DIR", str(keys))
+        environment.setenv("WEBHOOK_ALLOW_HTTP", "true")
         settings = PlacementSettings.from_environment("placement")
         app = api()
     database = Database(url, pool_size=10, application_name="placement.test")

@@ -47,10 +47,16 @@ async def test_the_api_keeps_its_own_document(placement, processes):
         f"http://127.0.0.1:{port}/placement/openapi.json",
         # It may do everything that there is to do.
         placement.token(Role.ADMIN, None),
-        {"case_id": str(case_id), "unit_id": str(unit_id), "offer_id": offer["offer_id"], "placement_id": offer["offer_id"]},
+        {
+            "case_id": str(case_id),
+            "unit_id": str(unit_id),
+            "offer_id": offer["offer_id"],
+            "placement_id": offer["offer_id"],
+            "organisation": "zorggroep-oost",
+        },
     )
 
-    assert len(asked) == 14
+    assert len(asked) == 17
 
 
 def ask_everything(url, token, known):

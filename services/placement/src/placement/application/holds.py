@@ -12,8 +12,12 @@ from placement.application.ports import Due, Value, Work
 from placement.application.timers import UNIT_OVERCOMMITTED
 from placement.domain.offer import Offer
 from placement.domain.states import HOLDING, PLACEMENTS_NOW, OfferStatus
+from placement.domain.webhook import Told
 
 log = structlog.get_logger(__name__)
+
+# What happens to an open offer without its provider: that must be told. Of its own answers it knows.
+_TOLD_ENDS = frozenset({OfferStatus.EXPIRED, OfferStatus.WITHDRAWN})
 
 
 async def end_hold(work: Work, offer: Offer, to: OfferStatus, now: datetime, **changes: Value) -> Offer | None:
@@ -21,6 +25,8 @@ async def end_hold(work: Work, offer: Offer, to: OfferStatus, now: datetime, **c
     ended = await work.offers.move(offer, to, ended_at=now, needs_confirmation=False, **changes)
     if ended is not None:
         await work.units.give_back(offer.unit_id, offer.offer_id)
+        if to in _TOLD_ENDS:
+            await work.webhooks.tell(offer.offer_id, Told.OFFER_ENDED)
     return ended
 
 

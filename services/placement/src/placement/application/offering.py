@@ -12,6 +12,7 @@ from placement.domain.offer import Offer
 from placement.domain.request import Request
 from placement.domain.states import OfferStatus
 from placement.domain.unit import Unit
+from placement.domain.webhook import Told
 
 
 async def offer_place(work: Work, request: Request, unit: Unit, answer_by: datetime, *, now: datetime, made_by: str | None) -> Offer:
@@ -41,6 +42,7 @@ async def offer_place(work: Work, request: Request, unit: Unit, answer_by: datet
         version=1,
     )
     await work.offers.add(offer)
+    await work.webhooks.tell(offer.offer_id, Told.OFFER_MADE)
     await work.timers.set(OFFER_EXPIRES, [Due(str(offer.offer_id), answer_by)])
     work.publish(PLACEMENTS, offer_made(offer, unit), key=str(request.case_id))
     return offer

@@ -37,6 +37,16 @@ def may_answer(who: Caller, offer: Offer) -> None:
         raise Rejected("not-your-organisation", "This offer was made to another organisation.", status=403)
 
 
+def may_set_webhook(who: Caller, organisation: str) -> None:
+    """Let through whose offers are told there.
+
+    Raises:
+        Rejected: 403.
+    """
+    if who.role not in PROVIDERS or not who.covers(organisation):
+        raise Rejected("not-your-organisation", "This is the webhook of another organisation.", status=403)
+
+
 def may_take_along(who: Caller, offer: Offer, request: Request) -> None:
     """Let through who brings this patient to the place, or receives it there.
 

@@ -19,6 +19,7 @@ from placement.domain.policy import Policy
 from placement.domain.request import Request
 from placement.domain.states import OfferStatus, RequestStatus
 from placement.domain.unit import Unit
+from placement.domain.webhook import Told
 
 Value = str | int | bool | datetime | UUID | list[str] | None
 """What a column may be changed to."""
@@ -125,6 +126,19 @@ class Timers(Protocol):
     async def set(self, kind: str, due: Sequence[Due]) -> None: ...
 
 
+class Webhooks(Protocol):
+    """Where organisations want to be told of their offers."""
+
+    async def tell(self, offer_id: UUID, what: Told) -> None:
+        """Let the offer's organisation be told this of it, once and as it is now; nothing when it has no webhook."""
+
+    async def set(self, organisation: str, url: str, sealed_secret: bytes) -> bool:
+        """Store the address and the secret; gives whether it is the organisation's first."""
+
+    async def remove(self, organisation: str) -> bool:
+        """Forget them; gives whether there was anything."""
+
+
 class Work(Protocol):
     """One transaction."""
 
@@ -142,6 +156,9 @@ class Work(Protocol):
 
     @property
     def timers(self) -> Timers: ...
+
+    @property
+    def webhooks(self) -> Webhooks: ...
 
     async def now(self) -> datetime:
         """The database's clock, which tests can shift."""

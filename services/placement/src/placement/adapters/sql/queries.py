@@ -42,8 +42,12 @@ select o.offer_id as id, o.version, o.changed_xid, o.status in ('OFFERED', 'ACCE
     o.answer_by, o.held_until, o.accepted_at, o.left_at, o.admitted_at, o.ended_at, o.reason, o.warned_at, o.needs_confirmation,
     r.urgency, r.care_type, r.cohort, r.place_by, r.region, r.roaz, r.origin, r.needs, r.target_group, r.organisation as asked_by,
     case when r.region_index >= cardinality(r.regions) then 'LCPS' else 'ZCC' end as sought_by,
-    u.name as unit_name, u.location_id, u.location_name, u.phone, u.sector, u.vr as unit_vr, u.roaz as unit_roaz
+    u.name as unit_name, u.location_id, u.location_name, u.phone, u.sector, u.vr as unit_vr, u.roaz as unit_roaz,
+    jsonb_build_object(
+        'status', coalesce(d.state, 'NONE'), 'attempts', coalesce(d.attempts, 0), 'last_attempt_at', d.last_attempt_at
+    ) as delivery
 from offers o join requests r using (case_id) left join units u on u.unit_id = o.unit_id
+left join webhook_deliveries d on d.offer_id = o.offer_id and d.told = 'offer.made'
 """
 """Offers with what is asked and of whom; never who it is for."""
 

@@ -10,6 +10,7 @@ from contracts.topic import Topic
 from placement.adapters.sql.offers import SqlOffers
 from placement.adapters.sql.requests import SqlRequests
 from placement.adapters.sql.units import SqlUnits
+from placement.adapters.sql.webhooks import SqlWebhooks
 from placement.application.ports import Due
 from placement.domain.policy import Policy
 
@@ -34,6 +35,7 @@ class SqlWork:
         self.offers = SqlOffers(tx.connection)
         self.units = SqlUnits(tx.connection)
         self.timers = SqlTimers(tx.connection)
+        self.webhooks = SqlWebhooks(tx.connection)
 
     async def now(self) -> datetime:
         return await db_now(self._tx.connection)

@@ -16,6 +16,7 @@ from placement.domain.distance import Nearness
 from placement.domain.matching import Candidate, Exclusion, Ranking
 from placement.domain.states import OfferStatus, RequestStatus
 from placement.domain.unit import Unit
+from placement.domain.webhook import DeliveryState
 from placement.entrypoints.api.sight import may_see_token
 
 Needs = dict[str, bool | int | float | str]
@@ -54,6 +55,14 @@ class RequestView(BaseModel):
     placement_status: OfferStatus | None
     ended: RequestEnd | None
     ended_at: datetime | None
+
+
+class DeliveryView(BaseModel):
+    """Whether the organisation's webhook took the offer; `NONE` when it had none, `NOT_DELIVERED` when it did not in time."""
+
+    status: DeliveryState
+    attempts: int
+    last_attempt_at: datetime | None
 
 
 class OfferView(BaseModel):
@@ -95,6 +104,7 @@ class OfferView(BaseModel):
     reason: str | None
     warned_at: datetime | None
     needs_confirmation: bool
+    delivery: DeliveryView
     token: str | None = None
 
 

@@ -13,9 +13,11 @@ from chassis.http.etag import if_match
 from chassis.live import Live
 from chassis.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFER_READERS, OFFERERS, REQUEST_READERS
 from chassis.sql import Database, Transaction
+from placement.adapters.sealing import SecretSeal
 from placement.adapters.sql.moving import CHANNELS
 from placement.adapters.sql.queries import OFFER_ROWS, REQUEST_ROWS, Queries
 from placement.adapters.sql.work import SqlWork
+from placement.config import PlacementSettings
 from placement.domain.policy import Policy
 
 
@@ -27,6 +29,10 @@ class Placement:
     policy: Policy
     requests: Live
     offers: Live
+    seal: SecretSeal
+    """Closes the secrets of webhooks."""
+    allow_http: bool
+    """Whether webhooks may be on the loopback address, as in a local system."""
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[tuple[Transaction, SqlWork]]:
@@ -42,12 +48,13 @@ class Placement:
 
 
 @asynccontextmanager
-async def serving(database: Database, policy: Policy) -> AsyncIterator[Placement]:
+async def serving(database: Database, settings: PlacementSettings) -> AsyncIterator[Placement]:
     """What the routes need, while the API runs."""
     requests = Live(database, channel=CHANNELS["requests"], rows=REQUEST_ROWS)
     offers = Live(database, channel=CHANNELS["offers"], rows=OFFER_ROWS)
     async with requests.running(), offers.running():
-        yield Placement(database, policy, requests, offers)
+        seal = SecretSeal.of(settings.keys_dir)
+        yield Placement(database, settings.policy, requests, offers, seal, settings.webhook_allow_http)
 
 
 async def placement(request: Request) -> Placement:
