@@ -45,11 +45,14 @@ async def relieve_units(work: Work, unit_ids: Collection[UUID], now: datetime) -
             await work.timers.set(UNIT_OVERCOMMITTED, [Due(f"{unit.unit_id}/{now.timestamp():.6f}", now)])
             continue
         first_to_go = sorted(open_offers, key=lambda one: _gives_way(one, requests[one.case_id]))
-        withdrawn = await _withdraw(work, unit, first_to_go, now)
+        # What the figures name does not count beside them, so its end makes no room.
+        withdrawn = await _withdraw(work, unit, [one for one in first_to_go if one.offer_id not in unit.includes_holds], now)
         touched |= {offer.case_id: requests[offer.case_id] for offer in withdrawn}
         relieved.append(unit.unit_id)
         if _excess(unit, withdrawn) > 0:
             await _ask(work, unit)
+            # A report that no longer names a hold makes it count again, and then somebody else is asked about.
+            await work.timers.set(UNIT_OVERCOMMITTED, [Due(f"{unit.unit_id}/{now.timestamp():.6f}", now + work.policy.overcommitted_for)])
     await after_offers_ended(work, [touched[case_id] for case_id in sorted(touched)], now)
     await settle(work, relieved, now)
 
@@ -60,8 +63,7 @@ def _gives_way(offer: Offer, request: Request) -> tuple[int, float, UUID]:
 
 
 def _excess(unit: Unit, withdrawn: Collection[Offer]) -> int:
-    # What the figures name does not count beside them, so its end makes no room.
-    return unit.held - max(0, unit.free or 0) - sum(offer.offer_id not in unit.includes_holds for offer in withdrawn)
+    return unit.held - max(0, unit.free or 0) - len(withdrawn)
 
 
 async def _withdraw(work: Work, unit: Unit, offers: Collection[Offer], now: datetime) -> list[Offer]:
