@@ -190,11 +190,12 @@ async def test_a_taken_port_is_said_in_one_line_before_anything_starts(system: S
 
 
 async def test_a_migration_that_fails_is_told_with_the_end_of_its_log_and_everything_stops(system: System) -> None:
-    (system.folder / "stand-ins" / "reporting" / "__main__.py").write_text("raise SystemExit('the schema is of a later version')")
+    failing = "import sys; sys.argv[1] == 'migrate' and sys.exit('the schema is of a later version')"
+    (system.folder / "stand-ins" / "chassis" / "__main__.py").write_text(failing)
     failed = system.run()
 
     assert await failed.wait_exit(60) == 1
-    assert "reporting-migrate failed (exit code 1)" in failed.log
+    assert "migrate failed (exit code 1)" in failed.log
     assert "the schema is of a later version" in failed.log
     assert "postgres stopped" in failed.log
     assert "ready:" not in failed.log

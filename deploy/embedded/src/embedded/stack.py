@@ -63,8 +63,7 @@ class Stack:
             urls = await create_databases(postgres.result(), SERVICES, namespace=self._settings.namespace, passwords=self._folder.secrets)
             addresses = Addresses(kafka.result(), urls)
             async with _side_by_side() as commands:
-                for service in SERVICES:
-                    commands.create_task(self._done(self._program(f"{service}-migrate", (service, "migrate"), addresses, service)))
+                commands.create_task(self._done(self._program("migrate", ("chassis", "migrate", *SERVICES), addresses)))
                 commands.create_task(self._done(self._program("topics", ("chassis", "topics"), addresses)))
                 commands.create_task(self._done(self._program("keys", ("chassis", "keys"), addresses)))
         with self._terminal.step(f"Services ({', '.join(SERVICES)})"):

@@ -77,6 +77,15 @@ def topics() -> None:
 
 
 @app.command()
+def migrate(services: Annotated[list[str], typer.Argument(help="Services whose databases are brought to their newest schema.")]) -> None:
+    """Migrate several services' databases, one after the other: a process each would load alembic as often as there are services."""
+    from chassis.migrations import running  # noqa: PLC0415  as above
+
+    for service in services:
+        running.upgrade(service, ServiceSettings.from_environment(service).database_url)
+
+
+@app.command()
 def serve(
     services: Annotated[list[str], typer.Argument(help="Services whose APIs this process serves.")],
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
