@@ -11,8 +11,9 @@ import uvloop
 
 from tests.benchmarks.bare import bare_latency, bare_throughput
 from tests.benchmarks.country import BenchUnit, post_ndjson, registered_units
-from tests.benchmarks.figures import verdict
+from tests.benchmarks.figures import Latency, verdict
 from tests.benchmarks.national_path import Watch, accepted_to_shown, measure, stages, watch_stream, watch_topics
+from tests.benchmarks.patients import Journeys, candidates_one_by_one, patients, registered_country
 from tests.benchmarks.stack import RunningStack, running_stack
 
 _UNITS = 1_500
@@ -32,6 +33,7 @@ async def main() -> None:
             units = await registered_units(session, _UNITS)
             await stack.settled(session)
             await _latencies(stack, session, units)
+            await _patients(stack, session, units)
             await _throughput(stack, session, units)
             memory = stack.memory_mebibytes()
             print(f"memory (PSS) of the whole system: {memory:.0f} MiB")
@@ -63,6 +65,39 @@ async def _latencies(stack: RunningStack, session: aiohttp.ClientSession, units:
     topics.cancel()
     watching.cancel()
     await asyncio.gather(topics, watching, return_exceptions=True)
+
+
+async def _patients(stack: RunningStack, session: aiohttp.ClientSession, units: list[BenchUnit]) -> None:
+    country = await registered_country(session)
+    await stack.settled(session)
+    await patients(session, rate=5, seconds=3)
+    watch, is_open = Watch(), asyncio.Event()
+    watching = asyncio.ensure_future(watch_stream(session, watch, is_open))
+    await asyncio.wait_for(is_open.wait(), 10)
+
+    met = await patients(session, rate=20, seconds=15)
+    _print_patients(met, "alone")
+    ranked = await candidates_one_by_one(session, list(met.requested_at), 300)
+    print(f"\ncandidates over {country:,} units, one after the other: {ranked}")
+    print(verdict("candidates p99", ranked.p99, 60, "ms"), flush=True)
+
+    met, passages = await asyncio.gather(patients(session, rate=20, seconds=15), measure(session, units, 50, 15, watch))
+    _print_patients(met, "beside 50 reports/s")
+    shown = accepted_to_shown(passages, watch)
+    print(f"50 reports/s beside 20 patients/s, accepted → figure on the stream: {shown}; never shown: {len(passages) - shown.count}")
+    print(verdict("p50 at 50/s beside patients", shown.p50, 30, "ms"))
+    print(verdict("p99 at 50/s beside patients", shown.p99, 100, "ms"), flush=True)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+def _print_patients(met: Journeys, how: str) -> None:
+    triage, offer = Latency.of(met.triage), met.to_first_offer
+    print(f"\n20 patients/s for 15 s, {how}: each call to triage {triage}")
+    print(verdict("triage p99", triage.p99, 150, "ms"))
+    print(f"  placement request → first offer on the stream: {offer}; never offered: {len(met.requested_at) - offer.count}")
+    print(f"  of which ranking the candidates: {Latency.of(met.candidates)}; places gone meanwhile: {met.refused}")
+    print(verdict("first offer p99", offer.p99, 300, "ms"), flush=True)
 
 
 async def _throughput(stack: RunningStack, session: aiohttp.ClientSession, units: list[BenchUnit]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from embedded.memory import proportional_mebibytes
+from embedded.stack import SERVICES
 
 _READY_WITHIN_SECONDS = 240
 
@@ -43,11 +44,11 @@ class RunningStack:
         return proportional_mebibytes(self.pid, with_children=True)
 
     async def settled(self, session: aiohttp.ClientSession) -> None:
-        """Wait until nothing is unsent and nothing unread in either service, twice in a row."""
+        """Wait until nothing is unsent and nothing unread in any service, twice in a row."""
         quiet = 0
         while quiet < 2:
             numbers = []
-            for service in ("capacity", "reporting"):
+            for service in SERVICES:
                 async with session.get(f"/{service}/health/ready") as answer:
                     health = await answer.json(content_type=None)
                     numbers += [health.get("unsent", 1), health.get("waiting", 1)]

@@ -27,8 +27,20 @@ from chassis.topics import create_topics
 from .kafka_log import KafkaLog, Seen, faults_in_order, last_of_each_key
 from .oracle import FEED_COLUMNS, Oracle, Ward
 
-SERVICES = ("capacity", "reporting")
-READS = {"capacity": ("capacity.reports.v1",), "reporting": ("capacity.units.v1", "capacity.observations.v1", "capacity.flows.v1")}
+BEDS = ("capacity", "reporting")
+PATIENTS = ("triage", "placement")
+READS = {
+    "capacity": ("capacity.reports.v1", "placement.holds.v1"),
+    "reporting": (
+        "capacity.units.v1",
+        "capacity.observations.v1",
+        "capacity.flows.v1",
+        "placement.holds.v1",
+        "placement.placements.v1",
+    ),
+    "placement": ("triage.cases.v1", "capacity.units.v1"),
+    "triage": ("placement.placements.v1",),
+}
 OWNED = (
     "capacity.units.v1",
     "capacity.observations.v1",
@@ -47,7 +59,12 @@ API = "api"
 CAPACITY_WORKER = "capacity worker --no-relay"
 CAPACITY_RELAY = "capacity relay"
 REPORTING_WORKER = "reporting worker"
-USUAL = (API, CAPACITY_WORKER, CAPACITY_RELAY, REPORTING_WORKER)
+WORKERS = {
+    "capacity": (CAPACITY_WORKER, CAPACITY_RELAY),
+    "reporting": (REPORTING_WORKER,),
+    "triage": ("triage worker",),
+    "placement": ("placement worker",),
+}
 
 _PLACES = (
     # municipality, VR and ROAZ as docs/domain §7 has them; the last is known by its VR alone, which straddles two ROAZ regions.
@@ -69,12 +86,12 @@ class Servers:
 
 
 @asynccontextmanager
-async def prepared(bootstrap_servers: str, databases: Databases, namespace: str) -> AsyncIterator[Servers]:
+async def prepared(bootstrap_servers: str, databases: Databases, namespace: str, services: Sequence[str] = BEDS) -> AsyncIterator[Servers]:
     """Topics in a namespace and a migrated database for each service; the databases are dropped afterwards."""
     urls: dict[str, str] = {}
     await create_topics(bootstrap_servers, namespace=namespace, partitions=PARTITIONS)
     try:
-        for service in SERVICES:
+        for service in services:
             urls[service] = await databases.clone(service, partial(migrate, service))
         yield Servers(bootstrap_servers, urls)
     finally:
@@ -89,6 +106,9 @@ class System:
 
     def __init__(self, servers: Servers, namespace: str, folder: Path) -> None:
         self.servers = servers
+        self.services = tuple(servers.database_urls)
+        self.api_services = self.services
+        """What the API process serves when it is started."""
         self.namespace = namespace
         self.log = KafkaLog(servers.bootstrap_servers, namespace)
         self.oracle = Oracle()
@@ -115,8 +135,10 @@ class System:
 
     async def open(self) -> None:
         await self.log.open()
-        for name in USUAL:
-            self.start(name)
+        self.start(API)
+        for service in self.services:
+            for name in WORKERS[service]:
+                self.start(name)
         self._supervisor = asyncio.create_task(self._supervise())
         await self.is_up()
         await self._register()
@@ -142,12 +164,17 @@ class System:
         }
         slot = name if instance == "1" else f"{name} #{instance}"
         if name == API:
-            process = self._processes.start("chassis", "serve", *SERVICES, "--port", str(self._port), env=environment)
+            process = self._processes.start("chassis", "serve", *self.api_services, "--port", str(self._port), env=environment)
         else:
             service, *arguments = name.split()
             process = self._processes.start(service, *arguments, env=environment)
         self._running[slot] = process
         return process
+
+    @property
+    def folder(self) -> Path:
+        """Where the logs of all processes are, those that were killed included, and nothing but the keys beside them."""
+        return self._folder
 
     @property
     def slots(self) -> set[str]:
@@ -224,8 +251,8 @@ class System:
 
     # -- Speaking to it --------------------------------------------------------------------------------------------------------------
 
-    def token(self, role: str, *, org: str | None = None, ttl_seconds: float = 43_200) -> str:
-        return self._issuer.token(Role(role), org=org, ttl=timedelta(seconds=ttl_seconds))
+    def token(self, role: str, *, org: str | None = None, region: str | None = None, ttl_seconds: float = 43_200) -> str:
+        return self._issuer.token(Role(role), org=org, region=region, ttl=timedelta(seconds=ttl_seconds))
 
     async def is_live(self, service: str = "capacity") -> bool:
         with suppress(httpx.TransportError):
@@ -360,7 +387,7 @@ class System:
 
     async def _assert_settled(self) -> bool:
         # In the order of the way: what a stage has done, the next one may still have before it.
-        for service in SERVICES:
+        for service in self.services:
             assert_same(await self.behind(service), {})
             if service == "reporting":
                 async with self.database(service) as connection:
@@ -376,7 +403,7 @@ class System:
         await self._assert_topics()
         await eventually(self.assert_feed, timeout=10, every=0.3, what="the feed to equal the recount")
         assert_same(await recount, (0, "equal\n"))
-        for reader in READS:
+        for reader in self.services:
             assert_same(await self.behind(reader), {})
 
     async def assert_national(self) -> bool:
