@@ -69,6 +69,7 @@ bench: install
 
 docs: install
 	$(BIN)/python -m contracts
+	$(BIN)/python -m placement states > docs/placement-states.md
 
 # What the pages carry from npm; the copies are committed, so that running needs no Node.
 assets:
