@@ -213,7 +213,9 @@ class Region:
     async def national(self, unit: Unit, level: str = "NL") -> dict[str, int]:
         """The three figures of the unit's cell."""
         region = {"NL": "NL", "ROAZ": self.roaz, "VR": self.vr}[level]
-        figure = (await self.system.national())[f"beds/{level}/{region}/VVT/{unit.care_type}/GEEN"]
+        national, key = await self.system.national(), f"beds/{level}/{region}/VVT/{unit.care_type}/GEEN"
+        assert key in national, "the figure has not been said yet"
+        figure = national[key]
         return {name: figure[name] for name in ("free", "held", "available")}
 
     async def national_says(self, unit: Unit, *, within: float = 60, **figures: int) -> None:

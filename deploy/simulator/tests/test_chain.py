@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -228,10 +228,19 @@ def day(guests: Guests) -> Day:
     return Day(WORLD, 1.0, datetime.now(UTC), guests)
 
 
+def without_guests(at: datetime) -> Mapping[str, Any]:
+    """The ward at that moment as the day alone has it, which goes up and down by itself."""
+    return Day(WORLD, 1.0, at, Guests()).report_now(HOME, UNIT, at, [])
+
+
+def with_one_more(at: datetime) -> int:
+    ward = without_guests(at)
+    return min(int(ward["occupied"]) + 1, int(ward["open"]) - int(ward["reserved"]))
+
+
 async def test_a_provider_accepts_fetches_admits_and_reports_the_patient_with_its_hold(guests: Guests, day: Day) -> None:
     offer_id = an_id(accepts)
     system = SmallSystem(offer=an_offer(offer_id))
-    before = int(str(day.report_now(HOME, UNIT, datetime.now(UTC), [])["occupied"]))
 
     await acted(system, providers(guests, day), lambda: bool(system.done("reports")))
 
@@ -242,18 +251,17 @@ async def test_a_provider_accepts_fetches_admits_and_reports_the_patient_with_it
     assert who == "provider/zorggroep-wilgenhof"
     assert report["includes_holds"] == [offer_id]
     assert report["unit_id"] == str(UNIT_ID)
-    assert report["occupied"] == min(before + 1, report["open"] - report["reserved"])
+    assert report["occupied"] == with_one_more(datetime.fromisoformat(report["observed_at"]))
 
 
 async def test_the_next_reading_of_the_ward_still_counts_the_patient_until_they_leave(guests: Guests, day: Day) -> None:
     now = datetime.now(UTC)
-    before = day.report_now(HOME, UNIT, now, [])
     guests.admit(UNIT.external_id, now, timedelta(minutes=10))
 
-    during, after = (day.report_now(HOME, UNIT, now + timedelta(minutes=minutes), []) for minutes in (4, 11))
+    during, after = now + timedelta(minutes=4), now + timedelta(minutes=11)
 
-    assert during["occupied"] == min(int(str(before["occupied"])) + 1, int(str(before["open"])) - int(str(before["reserved"])))
-    assert after["occupied"] == before["occupied"]
+    assert day.report_now(HOME, UNIT, during, [])["occupied"] == with_one_more(during)
+    assert day.report_now(HOME, UNIT, after, []) == without_guests(after)
 
 
 async def test_a_full_ward_with_guests_never_reports_more_patients_than_beds(guests: Guests, day: Day) -> None:
