@@ -93,7 +93,7 @@ async def _patients(stack: RunningStack, session: aiohttp.ClientSession, units: 
 
 def _print_patients(met: Journeys, how: str) -> None:
     triage, offer = Latency.of(met.triage), met.to_first_offer
-    print(f"\n20 patients/s for 15 s, {how}: each call to triage {triage}")
+    print(f"\n20 patients/s for 15 s, {how}: each call to triage {triage}; patients not taken: {met.unanswered}")
     print(verdict("triage p99", triage.p99, 150, "ms"))
     print(f"  placement request → first offer on the stream: {offer}; never offered: {len(met.requested_at) - offer.count}")
     print(f"  of which ranking the candidates: {Latency.of(met.candidates)}; places gone meanwhile: {met.refused}")

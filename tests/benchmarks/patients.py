@@ -36,11 +36,17 @@ class Journeys:
     requested_at: dict[str, float] = field(default_factory=dict)
     offered_at: dict[str, float] = field(default_factory=dict)
     refused: int = 0
+    unanswered: int = 0
+    """Patients of whom a call was not taken: a system that is asked too much says so, and the figure says how often."""
 
     @property
     def to_first_offer(self) -> Latency:
         """From the nurse's request to the first offer on the stream."""
         return Latency.of([self.offered_at[case] - at for case, at in self.requested_at.items() if case in self.offered_at])
+
+
+class NotTakenError(Exception):
+    """A call was answered with an error; its status."""
 
 
 async def registered_country(session: aiohttp.ClientSession) -> int:
@@ -106,7 +112,7 @@ async def patients(session: aiohttp.ClientSession, rate: int, seconds: int) -> J
     for nth in range(rate * seconds):
         await asyncio.sleep(max(0.0, begun + nth / rate - time.perf_counter()))
         calls.append(asyncio.ensure_future(_patient(session, protocol, f"VR{1 + nth % 25:02d}", met)))
-    await asyncio.gather(*calls)
+    met.unanswered = sum(isinstance(outcome, NotTakenError) for outcome in await asyncio.gather(*calls, return_exceptions=True))
     end = time.perf_counter() + 30
     while time.perf_counter() < end and met.requested_at.keys() - met.offered_at.keys():
         await asyncio.sleep(0.05)
@@ -169,7 +175,7 @@ async def _call(request: Any, met: Journeys) -> tuple[dict[str, Any], str]:
     async with request as answer:
         body = await answer.json(content_type=None)
         if answer.status >= 300:
-            raise RuntimeError(f"{answer.url.path} was answered with {answer.status} {body}")
+            raise NotTakenError(answer.status)
         met.triage.append(time.perf_counter() - begun)
         return body, answer.headers.get("ETag", "")
 
