@@ -60,6 +60,9 @@ SEEKING: Final = frozenset({_R.OPEN, _R.BIJ_LCPS})
 HOLDING: Final = frozenset({_O.OFFERED, _O.ACCEPTED, _O.UNDERWAY, _O.ADMITTED})
 """Offers that hold a place: each counts in its unit's `held`, unless the unit's own figures name it."""
 
+PLACED: Final = frozenset({_O.ACCEPTED, _O.UNDERWAY, _O.ADMITTED, _O.ABSORBED})
+"""Offers that became placements and were not given up."""
+
 PLACEMENTS_NOW: Final = frozenset({_O.ACCEPTED, _O.UNDERWAY})
 """Placements on their way to admission; a request has at most one."""
 

@@ -5,14 +5,15 @@ from datetime import timedelta
 
 from chassis.sql import Connection, Database
 from contracts.triage import CASES
+from placement.adapters.sql.statuses import HOLDING_SQL
 from placement.application.audit import Findings
 
 # In one statement, so that all is of one moment: counters and holds change in the same transactions.
-_LOOK = """
+_LOOK = f"""
 with counted as (
     select o.unit_id, count(*) filter (where not (o.offer_id = any(u.includes_holds))) as held
     from offers o join units u using (unit_id)
-    where o.status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED') group by o.unit_id
+    where o.status in {HOLDING_SQL} group by o.unit_id
 )
 select
     (select count(*) from units u left join counted c using (unit_id) where u.held <> coalesce(c.held, 0)) as counters,

@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from chassis.sql import Connection
 from placement.adapters.sql.moving import change_row, move_row
+from placement.adapters.sql.statuses import HOLDING_SQL
 from placement.application.ports import Value
 from placement.domain.offer import Offer
 from placement.domain.states import OfferStatus
@@ -33,7 +34,7 @@ _OF_REQUESTS = (
 # Spelled out, so that the index of what is held serves it.
 _AT_UNITS = f"""
 select {OFFER_COLUMNS} from offers r
-where unit_id = any($1::uuid[]) and status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED') and status = any($2::text[])
+where unit_id = any($1::uuid[]) and status in {HOLDING_SQL} and status = any($2::text[])
 order by made_at, offer_id
 """
 _ABSORBED = f"""

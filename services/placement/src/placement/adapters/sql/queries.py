@@ -11,13 +11,14 @@ from asyncpg import Record
 from chassis.sql import Connection
 from chassis.timers import db_now
 from placement.adapters.sql.requests import REQUEST_COLUMNS, request_of
+from placement.adapters.sql.statuses import HOLDING_SQL, PLACED_SQL
 from placement.adapters.sql.units import UNIT_COLUMNS, unit_of
 from placement.domain.request import Request
 from placement.domain.unit import Unit
 
 Row = Record | Mapping[str, Any]
 
-REQUEST_ROWS: Final = """
+REQUEST_ROWS: Final = f"""
 select r.case_id as id, r.version, r.changed_xid, r.status <> 'CLOSED' as is_listed,
     r.case_id, r.round, r.status, r.urgency, r.is_assessed, r.care_type, r.cohort, r.place_by, r.region, r.roaz, r.municipality, r.origin,
     r.organisation, r.needs, r.target_group, r.requested_at, r.opened_at, r.regions[:r.region_index + 1] as looked_in, r.unattended_at,
@@ -29,15 +30,15 @@ select r.case_id as id, r.version, r.changed_xid, r.status <> 'CLOSED' as is_lis
 from requests r left join lateral (
     select count(distinct offered_unit_id) as asked, count(*) filter (where status = 'OFFERED') as open_offers,
         min(answer_by) filter (where status = 'OFFERED') as answer_by,
-        (array_agg(offer_id) filter (where status in ('ACCEPTED', 'UNDERWAY', 'ADMITTED', 'ABSORBED')))[1] as placement_id,
-        max(status) filter (where status in ('ACCEPTED', 'UNDERWAY', 'ADMITTED', 'ABSORBED')) as placement_status
+        (array_agg(offer_id) filter (where status in {PLACED_SQL}))[1] as placement_id,
+        max(status) filter (where status in {PLACED_SQL}) as placement_status
     from offers where case_id = r.case_id and round = r.round
 ) o on true
 """
 """Requests with the state of their search; `queue` is by urgency, and those first that had a place and lost it."""
 
-OFFER_ROWS: Final = """
-select o.offer_id as id, o.version, o.changed_xid, o.status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED') as is_listed,
+OFFER_ROWS: Final = f"""
+select o.offer_id as id, o.version, o.changed_xid, o.status in {HOLDING_SQL} as is_listed,
     o.offer_id, o.case_id, o.round, o.unit_id, o.offered_unit_id, o.organisation, o.status, o.token, o.is_automatic, o.made_at, o.made_by,
     o.answer_by, o.held_until, o.accepted_at, o.left_at, o.admitted_at, o.ended_at, o.reason, o.warned_at, o.needs_confirmation,
     r.urgency, r.care_type, r.cohort, r.place_by, r.region, r.roaz, r.origin, r.needs, r.target_group, r.organisation as asked_by,
@@ -54,10 +55,10 @@ left join webhook_deliveries d on d.offer_id = o.offer_id and d.told = 'offer.ma
 # Who looks for an older one has its id; a list over all of history would read it all.
 _ENDED_LATELY = "r.ended_at > (select db_clock()) - interval '7 days'"
 
-_HOLDS = """
+_HOLDS = f"""
 select o.offer_id, o.unit_id, o.status, o.made_at, o.held_until, o.admitted_at, not (o.offer_id = any(u.includes_holds)) as is_counted
 from offers o join units u using (unit_id)
-where o.status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED')
+where o.status in {HOLDING_SQL}
 """
 _HOLDS_PAGE = f"""
 {_HOLDS} and ($1::uuid is null or o.offer_id > $1) and ($2::text is null or u.roaz = $2) and ($3::text is null or u.vr = $3)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis.schema import changed_xid, chassis_tables, live_index
+from placement.adapters.sql.statuses import HOLDING_SQL
 
 metadata = MetaData()
 chassis_tables(metadata)
@@ -69,7 +70,7 @@ Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Index("ended_requests_by_age", "at"),
 )
-_HOLDING = text("status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED')")
+_HOLDING = text(f"status in {HOLDING_SQL}")
 Table(
     "offers",
     metadata,
@@ -101,7 +102,7 @@ Table(
         name="offer_status",
     ),
     CheckConstraint("(status in ('OFFERED', 'ACCEPTED')) <= (held_until is not null)", name="offer_hold_has_an_end"),
-    CheckConstraint("(status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED')) = (ended_at is null)", name="offer_holds_or_has_ended"),
+    CheckConstraint(f"(status in {HOLDING_SQL}) = (ended_at is null)", name="offer_holds_or_has_ended"),
     live_index("offers"),
     Index("offers_of_request", "case_id", "round"),
     Index("offers_of_organisation", "organisation", "status"),

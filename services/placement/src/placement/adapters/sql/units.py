@@ -10,6 +10,7 @@ from asyncpg import Record
 from chassis.sql import Connection
 from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, Cohort, Sector
+from placement.adapters.sql.statuses import HOLDING_SQL
 from placement.domain.request import Request
 from placement.domain.unit import Unit
 
@@ -58,10 +59,10 @@ where care_type = $1 and cohort = $2 and (roaz = $3 or vr = $4) and {HAS_PLACE}
 _GRANT = f"update units set held = held + 1 where unit_id = $1 and {HAS_PLACE} returning true"
 _GIVE_BACK = "update units set held = held - 1 where unit_id = $1 and not ($2 = any(includes_holds))"
 _TAKE = "update units set held = held + 1 where unit_id = $1 and not ($2 = any(includes_holds))"
-_RECOUNT = """
+_RECOUNT = f"""
 update units u set held = (
     select count(*) from offers o
-    where o.unit_id = u.unit_id and o.status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED') and not (o.offer_id = any(u.includes_holds))
+    where o.unit_id = u.unit_id and o.status in {HOLDING_SQL} and not (o.offer_id = any(u.includes_holds))
 )
 where unit_id = any($1::uuid[])
 """
