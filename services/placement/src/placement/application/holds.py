@@ -46,7 +46,7 @@ async def settle(work: Work, unit_ids: Collection[UUID], now: datetime) -> None:
             if offer.needs_confirmation:
                 await work.offers.change(offer, needs_confirmation=False)
 
-    units = await work.units.locked(unit_ids)
+    units = await work.units.read(unit_ids)
     held = await work.offers.at_units(unit_ids, HOLDING)
     absorbed = await work.offers.absorbed_lately(unit_ids, now)
     for unit_id in sorted(units):

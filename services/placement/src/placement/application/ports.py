@@ -91,6 +91,9 @@ class Units(Protocol):
     async def locked(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
         """Lock these units, then read them; unknown ones are left out."""
 
+    async def read(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
+        """Read units that this transaction has locked already, as they are by now."""
+
     async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> None:
         """Store the whole states of these units, each with its version, keeping what is held there; new ones are added."""
 

@@ -30,7 +30,7 @@ async def project_units(work: Work, told: Sequence[Told]) -> None:
     if not before:
         return
     now = await work.now()
-    after = await work.units.locked(before)
+    after = await work.units.read(before)
     absorbed = await absorb(work, after.values(), now)
     renamed = [unit_id for unit_id, unit in after.items() if unit.includes_holds != before[unit_id].includes_holds]
     if renamed:

@@ -85,6 +85,9 @@ class SqlUnits:
         if not unit_ids:
             return {}
         await self._connection.fetch(_LOCK, list(unit_ids))
+        return await self.read(unit_ids)
+
+    async def read(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
         return {row["unit_id"]: unit_of(row) for row in await self._connection.fetch(_READ, list(unit_ids))}
 
     async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> None:
