@@ -4,10 +4,6 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     StrictBool,
@@ -20,6 +16,7 @@ from pydantic.functional_validators import model_validator
 from capacity.application.forms import LocationForm, UnitForm
 from capacity.domain.flow import Flow
 from capacity.domain.report import ClosedBecause, SentReport
+from chassis.http.forms import Form, Instant
 from contracts.capacity import FIGURE_FIELDS, Field_
 from contracts.codes import CareType, Cohort, FlowKind, Sector, Source
 
@@ -28,25 +25,11 @@ _LARGEST_REVISION = 2**31 - 1
 _OLDEST_SECONDS = 20 * 366 * 86_400
 
 
-def _as_text(value: object) -> object:
-    # A bare number would be read as seconds since 1970, which nobody means; and PostgreSQL's years end where Python's do.
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 instant with its offset")  # noqa: TRY004  pydantic takes no TypeError
-    return value
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_as_text, json_schema_input_type=str)]
 Places = Annotated[StrictInt, Field(ge=0, le=_MOST_PLACES)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Revision = Annotated[
     StrictInt, Field(ge=0, le=_LARGEST_REVISION, description="The highest counts, so a correction is the same id with a higher one.")
 ]
-
-
-class Form(BaseModel):
-    """Unknown fields are ignored; errors never show what was sent."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class ReportForm(Form):

@@ -9,14 +9,14 @@ from starlette.responses import Response
 from capacity.adapters.sql.queries import Wanted
 from capacity.application.register_locations import change_location, register_locations
 from capacity.entrypoints.api.forms import LocationChange, NewLocation
-from capacity.entrypoints.api.pages import Cursor, Limit, after_id, next_link
-from capacity.entrypoints.api.views import LocationIdView, LocationsView, LocationView, location_view, page
+from capacity.entrypoints.api.views import LocationIdView, LocationsView, LocationView, location_view
 from capacity.entrypoints.api.whole import all_or_none
 from capacity.entrypoints.api.wiring import AnyCaller, Registrar, Seen, Served
 from chassis.errors import Rejected
 from chassis.http.answers import answer
 from chassis.http.etag import etag
 from chassis.http.idempotency import MaybeKey, once
+from chassis.http.pages import Cursor, Limit, after, identifier, next_link, page
 from chassis.http.route import Router
 from contracts.codes import Sector
 
@@ -54,9 +54,10 @@ async def get_locations(
     cursor: Cursor = None,
 ) -> Response:
     """By id, in pages."""
-    found = await served.queries.locations(Wanted(roaz, vr, sector), organisation, after_id(cursor), limit + 1)
+    (reached,) = after(cursor, identifier) or (None,)
+    found = await served.queries.locations(Wanted(roaz, vr, sector), organisation, reached, limit + 1)
     shown = found[:limit]
-    last = shown[-1][0].location_id if len(found) > limit else None
+    last = (shown[-1][0].location_id,) if len(found) > limit else None
     return answer(200, page([location_view(location, now) for location, now in shown]), headers=next_link(request, last))
 
 

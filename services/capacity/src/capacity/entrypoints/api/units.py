@@ -12,15 +12,16 @@ from capacity.application.confirm_unit import confirm_unit
 from capacity.application.register_units import change_unit, register_units
 from capacity.domain.holds import UnitHolds
 from capacity.domain.unit import Unit
-from capacity.entrypoints.api.forms import Instant, NewUnit, UnitChange
-from capacity.entrypoints.api.pages import Cursor, Limit, after_id, before_moment, next_link
-from capacity.entrypoints.api.views import HistoryView, UnitIdView, UnitsView, UnitView, page, unit_view
+from capacity.entrypoints.api.forms import NewUnit, UnitChange
+from capacity.entrypoints.api.views import HistoryView, UnitIdView, UnitsView, UnitView, unit_view
 from capacity.entrypoints.api.whole import all_or_none
 from capacity.entrypoints.api.wiring import AnyCaller, Capacity, Registrar, Seen, Served
 from chassis.errors import Rejected
 from chassis.http.answers import answer
 from chassis.http.etag import etag
+from chassis.http.forms import Instant
 from chassis.http.idempotency import MaybeKey, once
+from chassis.http.pages import Cursor, Limit, after, identifier, instant, next_link, number, page
 from chassis.http.route import Router
 from contracts.codes import CareType, Cohort, Sector
 
@@ -57,9 +58,10 @@ async def get_units(
     cursor: Cursor = None,
 ) -> Response:
     """By id, in pages."""
-    found = await served.queries.units(Wanted(roaz, vr, sector, care_type, cohort, location_id), after_id(cursor), limit + 1)
+    (reached,) = after(cursor, identifier) or (None,)
+    found = await served.queries.units(Wanted(roaz, vr, sector, care_type, cohort, location_id), reached, limit + 1)
     shown = found[:limit]
-    last = shown[-1].unit.registration.unit_id if len(found) > limit else None
+    last = (shown[-1].unit.registration.unit_id,) if len(found) > limit else None
     views = [unit_view(seen.unit, seen.holds, served.ages, seen.now) for seen in shown]
     return answer(200, page(views), headers=next_link(request, last))
 
@@ -111,7 +113,8 @@ async def get_history(
     """Newest observation first, all revisions, confirmations too."""
     if await served.queries.unit(unit_id) is None:
         raise Rejected("unit-not-found", "There is no such unit.", status=404)
-    found = await served.queries.history(unit_id, begin, end, before_moment(cursor), limit + 1)
+    reached = after(cursor, instant, number(below=2**63))
+    found = await served.queries.history(unit_id, begin, end, reached, limit + 1)
     shown = found[:limit]
     last = (shown[-1].report.observed_at, shown[-1].number) if len(found) > limit else None
     return answer(200, page([_observation(one) for one in shown]), headers=next_link(request, last))

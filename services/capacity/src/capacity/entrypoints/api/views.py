@@ -1,6 +1,5 @@
 """What is answered."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -231,8 +230,3 @@ def unit_view(unit: Unit, holds: UnitHolds, ages: AgeLimits, now: datetime) -> d
 def board_view(seen: SeenUnit, ages: AgeLimits) -> dict[str, Any]:
     """A unit on the board."""
     return {"id": seen.unit.registration.unit_id, **unit_view(seen.unit, seen.holds, ages, seen.now)}
-
-
-def page(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A page of a list."""
-    return {"items": items}

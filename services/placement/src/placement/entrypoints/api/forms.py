@@ -3,28 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
+
+from chassis.http.forms import Form, Instant
 
 MOST_UNITS = 20
 
 
-def _as_text(value: object) -> object:
-    # A bare number would be read as seconds since 1970, which nobody means.
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 instant with its offset")  # noqa: TRY004  pydantic takes no TypeError
-    return value
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_as_text, json_schema_input_type=str)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=200), Field(description="As it was given with the offer.")]
 # Codes are short; what is longer is a story, and stories about patients do not belong here.
 Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
-
-
-class Form(BaseModel):
-    """Unknown fields are ignored; errors never show what was sent."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class OffersForm(Form):

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from chassis.errors import Rejected
 from chassis.http.answers import answer
+from chassis.http.pages import Cursor, Limit, after, identifier, next_link, page
 from chassis.http.route import Router
-from placement.entrypoints.api.pages import Cursor, Limit, after, next_link, page
 from placement.entrypoints.api.views import HoldsView, UnitHoldsView, hold_view, unit_holds_view
 from placement.entrypoints.api.wiring import AnyCaller, Served
 
@@ -23,9 +23,9 @@ async def get_holds(
     request: Request, *, _: AnyCaller, served: Served, roaz: Code = None, vr: Code = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
     """By id, in pages; the regions are those of the units."""
-    last = after(cursor, "id")
+    (reached,) = after(cursor, identifier) or (None,)
     async with served.reading() as queries:
-        found = await queries.holds(last[0] if last else None, roaz, vr, limit + 1)
+        found = await queries.holds(reached, roaz, vr, limit + 1)
     shown = found[:limit]
     link = next_link(request, (shown[-1]["offer_id"],) if len(found) > limit else None)
     return answer(200, page([hold_view(row) for row in shown]), headers=link)

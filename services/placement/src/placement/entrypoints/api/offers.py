@@ -11,6 +11,7 @@ from chassis.errors import Rejected
 from chassis.http.answers import answer
 from chassis.http.etag import etag
 from chassis.http.idempotency import MaybeKey, once
+from chassis.http.pages import Cursor, Limit, after, identifier, instant, next_link, page
 from chassis.http.problems import rejection
 from chassis.http.route import Router
 from chassis.live import STREAM_RESPONSES, LastEventId, live_answer
@@ -20,7 +21,6 @@ from placement.application.accept_offer import accept_offer
 from placement.application.decline_offer import decline_offer
 from placement.domain.states import HOLDING, OfferStatus
 from placement.entrypoints.api.forms import AcceptanceForm, DeclineForm
-from placement.entrypoints.api.pages import Cursor, Limit, after, next_link, page
 from placement.entrypoints.api.sight import offer_sight, seen_offer
 from placement.entrypoints.api.views import OffersView, OfferView, offer_view
 from placement.entrypoints.api.wiring import Answerer, OfferReader, Seen, Served
@@ -46,7 +46,7 @@ async def get_offers(
     is_ended = status is not None and status not in HOLDING
     conditions = (*offer_sight(who), *_wanted(status, vr))
     async with served.reading() as queries:
-        found = await queries.offers(conditions, is_ended=is_ended, after=after(cursor, "instant", "id"), limit=limit + 1)
+        found = await queries.offers(conditions, is_ended=is_ended, after=after(cursor, instant, identifier), limit=limit + 1)
     shown = found[:limit]
     last = (shown[-1]["ended_at" if is_ended else "made_at"], shown[-1]["id"]) if len(found) > limit else None
     return answer(200, page([offer_view(row, who) for row in shown]), headers=next_link(request, last))

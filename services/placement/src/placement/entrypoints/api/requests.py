@@ -11,6 +11,7 @@ from chassis.errors import Rejected
 from chassis.http.answers import answer
 from chassis.http.etag import etag
 from chassis.http.idempotency import MaybeKey, once
+from chassis.http.pages import MOST, Cursor, Limit, after, identifier, instant, next_link, page, text
 from chassis.http.problems import problem_body
 from chassis.http.route import Router
 from chassis.live import STREAM_RESPONSES, LastEventId, live_answer
@@ -23,7 +24,6 @@ from placement.application.make_offers import make_offers
 from placement.domain.offer import Offer
 from placement.domain.states import RequestStatus
 from placement.entrypoints.api.forms import CancellationForm, OffersForm
-from placement.entrypoints.api.pages import MOST, Cursor, Limit, after, next_link, page
 from placement.entrypoints.api.sight import request_sight, seen_request
 from placement.entrypoints.api.views import (
     CandidatesView,
@@ -61,7 +61,7 @@ async def get_requests(
     """Most urgent first; those that had a place and lost it before others of their urgency, then the longest waiting."""
     wanted = _wanted(region=vr, roaz=roaz, urgency=urgency, care_type=care_type, cohort=cohort, status=status)
     async with served.reading() as queries:
-        found = await queries.requests((*request_sight(who), *wanted), after(cursor, "text", "instant", "id"), limit + 1)
+        found = await queries.requests((*request_sight(who), *wanted), after(cursor, text, instant, identifier), limit + 1)
     shown = found[:limit]
     last = (shown[-1]["queue"], shown[-1]["requested_at"], shown[-1]["id"]) if len(found) > limit else None
     return answer(200, page([request_view(row) for row in shown]), headers=next_link(request, last))

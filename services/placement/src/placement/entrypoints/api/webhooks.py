@@ -10,13 +10,13 @@ from starlette.responses import Response
 from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.answers import answer
+from chassis.http.forms import Form
 from chassis.http.route import Router
 from placement.adapters.sql.queries import Row
 from placement.adapters.sql.webhooks import webhook_row
 from placement.application.remove_webhook import remove_webhook
 from placement.application.set_webhook import set_webhook
 from placement.domain.webhook import LONGEST_URL, DeliveryState, Told
-from placement.entrypoints.api.forms import Form
 from placement.entrypoints.api.wiring import Answerer, Served
 
 router = Router(tags=["webhooks"])

@@ -9,17 +9,17 @@ from starlette.responses import Response
 from chassis.http.answers import answer
 from chassis.http.etag import etag
 from chassis.http.idempotency import MaybeKey, once
+from chassis.http.pages import Cursor, Limit, after, identifier, instant, next_link, number, page
 from chassis.http.route import Router
 from chassis.live import STREAM_RESPONSES, LastEventId, Row, live_answer
 from contracts.codes import Urgency
 from triage.adapters.sql.cases import case_of
-from triage.adapters.sql.queries import Filters
+from triage.adapters.sql.queries import Filters, Place
 from triage.application.permission import may_see, owns, sees_all
 from triage.application.refusals import no_such_case
 from triage.application.register_case import register_case
 from triage.domain.case import Status
 from triage.entrypoints.api.forms import ContactForm
-from triage.entrypoints.api.pages import Cursor, Limit, after_number, after_place, next_link
 from triage.entrypoints.api.views import (
     CasesView,
     CaseView,
@@ -27,7 +27,6 @@ from triage.entrypoints.api.views import (
     TimelineView,
     case_view,
     decided_view,
-    page,
     step_view,
 )
 from triage.entrypoints.api.wiring import Reader, Registrar, Served
@@ -35,6 +34,9 @@ from triage.entrypoints.api.wiring import Reader, Registrar, Served
 router = Router(tags=["cases"])
 
 Region = Annotated[str | None, Query(max_length=16)]
+
+# What a smallint holds.
+_RANKS = 2**15
 
 
 @router.post("/cases", status_code=201, response_model=RegisteredView, summary="Register a contact")
@@ -63,7 +65,8 @@ async def get_cases(
     cursor: Cursor = None,
 ) -> Response:
     """Open cases; whoever is no triagist sees their own contacts."""
-    found = await served.queries.queue(who, Filters(vr, roaz, urgency, status), after_place(cursor), limit + 1)
+    reached = after(cursor, number(_RANKS), instant, identifier)
+    found = await served.queries.queue(who, Filters(vr, roaz, urgency, status), Place(*reached) if reached else None, limit + 1)
     shown = found[:limit]
     last = None
     if len(found) > limit:
@@ -112,7 +115,8 @@ async def get_timeline(
     found = await served.queries.case(case_id)
     if found is None or not may_see(who, found[0]):
         raise no_such_case()
-    steps = await served.queries.timeline(case_id, after_number(cursor), limit + 1)
+    (reached,) = after(cursor, number(below=2**63)) or (0,)
+    steps = await served.queries.timeline(case_id, reached, limit + 1)
     shown = steps[:limit]
-    last = shown[-1].number if len(steps) > limit else None
+    last = (shown[-1].number,) if len(steps) > limit else None
     return answer(200, page([step_view(step) for step in shown]), headers=next_link(request, last))

@@ -5,10 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import (
-    AwareDatetime,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     StrictBool,
@@ -19,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from chassis.http.forms import Form, Instant, instant_text
 from contracts.codes import CallerRole, CareType, Channel, Choice, ClosureOutcome, Cohort, Origin, Urgency
 from triage.application.assess_case import Answers
 from triage.application.register_case import Contact
@@ -31,28 +29,19 @@ _MOST_ANSWERS = 200
 _OLDEST_BIRTH = date(1890, 1, 1)
 
 
-def _as_text(value: object) -> object:
-    # A bare number would be read as seconds since 1970, which nobody means.
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 instant with its offset")  # noqa: TRY004  pydantic takes no TypeError
-    return value
-
-
 def _as_date_text(value: object) -> object:
-    # As above; and a form that was read has dates already.
+    # A bare number would be read as days since 1970, which nobody means; and a form that was read has dates already.
     if not isinstance(value, str | date):
-        raise ValueError("must be an ISO date")  # noqa: TRY004  as above
+        raise ValueError("must be an ISO date")  # noqa: TRY004  pydantic takes no TypeError
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_as_text, json_schema_input_type=str)]
 _INSTANT = TypeAdapter(Instant)
 _DATE = TypeAdapter(date)
 
 
 def _until(value: object) -> datetime:
-    text = _as_text(value)
-    assert isinstance(text, str)
+    text = instant_text(value)
     if "T" in text.upper():
         moment: datetime = _INSTANT.validate_python(text)
         return moment
@@ -73,12 +62,6 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Municipality = Annotated[str, StringConstraints(pattern=r"^GM[0-9]{4}$")]
 SafetyRegion = Annotated[str, StringConstraints(pattern=r"^VR[0-9]{2}$")]
-
-
-class Form(BaseModel):
-    """Unknown fields are ignored; errors never show what was sent."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class NeedsForm(Form):

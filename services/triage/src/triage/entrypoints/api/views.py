@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from chassis.http.pages import page
 from contracts.codes import CallerRole, CareType, Channel, Choice, ClosureOutcome, Cohort, FollowUp, Origin, Urgency
 from triage.adapters.sql.queries import Step
 from triage.domain.case import Case, PlaceRequest, Status
@@ -316,11 +317,6 @@ def patient_view(case_id: UUID, identity: Identity) -> dict[str, Any]:
 def protocols_view(packs: Sequence[Protocol]) -> dict[str, Any]:
     """All packs."""
     return page([{"name": pack.name, "version": pack.version, "title": pack.title, "complaints": len(pack.complaints)} for pack in packs])
-
-
-def page(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A page of a list."""
-    return {"items": items}
 
 
 def _wish(wish: Wish, now: datetime) -> dict[str, Any]:
