@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from placement.adapters.sealing import KEY_FILE, SealBroken, SecretSeal
+from chassis.sealing import SealBroken
+from placement.adapters.sealing import KEY_FILE, SecretSeal
 from placement.adapters.webhook_post import _Socket, signed
 from placement.application.bring_messages import Message
 from placement.domain.webhook import pause_after, wrong_with_url

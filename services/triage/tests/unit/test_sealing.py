@@ -7,8 +7,9 @@ import pytest
 
 from chassis.errors import MustStop
 from chassis.keys import ensure_keys
+from chassis.sealing import SealBroken
 from triage.adapters.keys import VAULT_FILE, vault_keys
-from triage.adapters.sealing import SealBroken, Sealing
+from triage.adapters.sealing import Sealing
 
 
 @pytest.fixture

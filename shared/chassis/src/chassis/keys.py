@@ -23,7 +23,7 @@ HASH_KEY_FILE = "hash.key"
 
 ALGORITHM = "ES256"
 _CURVE = "P-256"
-_HASH_KEY_BYTES = 32
+_KEY_BYTES = 32
 
 
 def ensure_keys(keys_dir: Path) -> jwk.ECKey:
@@ -49,11 +49,19 @@ def issuer_key(keys_dir: Path) -> jwk.ECKey | None:
 
 
 def hash_key(keys_dir: Path) -> bytes:
-    """The key of our keyed hashes, made where there is none; outside the database, so that its rows alone tell nothing of the bodies."""
-    file = keys_dir / HASH_KEY_FILE
+    """The key of our keyed hashes; outside the database, so that its rows alone tell nothing of the bodies."""
+    return kept_key(keys_dir / HASH_KEY_FILE)
+
+
+def kept_key(file: Path) -> bytes:
+    """The 32 random bytes of a file, made where there is none; any number of processes may do so at once.
+
+    Raises:
+        ValueError: when the file holds no such key.
+    """
     if not file.exists():
-        keys_dir.mkdir(parents=True, exist_ok=True)
-        write_first(file, secrets.token_hex(_HASH_KEY_BYTES).encode())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_first(file, secrets.token_hex(_KEY_BYTES).encode())
     return bytes.fromhex(file.read_text())
 
 

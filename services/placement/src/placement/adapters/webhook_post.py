@@ -15,7 +15,8 @@ import orjson
 import structlog
 from standardwebhooks import Webhook
 
-from placement.adapters.sealing import SealBroken, SecretSeal
+from chassis.sealing import SealBroken
+from placement.adapters.sealing import SecretSeal
 from placement.application.bring_messages import Message
 
 log = structlog.get_logger(__name__)

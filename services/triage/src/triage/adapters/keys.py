@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chassis.errors import MustStop
 from chassis.keys import ISSUER_FILE, write_first
+from chassis.sealing import KEY_BYTES
 
 VAULT_FILE: Final = "vault.json"
-KEY_BYTES: Final = 32
 
 
 class _File(BaseModel):
