@@ -59,17 +59,7 @@ class SqlCases:
             case.registered_by,
             case.organisation,
             case.registered_at,
-            _said(_ASSESSMENT, case.assessment),
-            _said(_WISHES, case.wishes),
-            _said(_REQUEST, case.request),
-            _said(_JOURNEY, case.journey),
-            case.is_journey_uncertain,
-            case.handed_over_at,
-            case.closed_at,
-            case.outcome,
-            case.status,
-            case.urgency,
-            case.queue_rank,
+            *_decided(case),
         )
 
     async def locked(self, case_ids: Collection[UUID]) -> Mapping[UUID, Case]:
@@ -79,27 +69,7 @@ class SqlCases:
     async def write(self, cases: Collection[Case]) -> None:
         if not cases:
             return
-        await self._connection.executemany(
-            _WRITE,
-            [
-                (
-                    case.case_id,
-                    case.version,
-                    _said(_ASSESSMENT, case.assessment),
-                    _said(_WISHES, case.wishes),
-                    _said(_REQUEST, case.request),
-                    _said(_JOURNEY, case.journey),
-                    case.is_journey_uncertain,
-                    case.handed_over_at,
-                    case.closed_at,
-                    case.outcome,
-                    case.status,
-                    case.urgency,
-                    case.queue_rank,
-                )
-                for case in cases
-            ],
-        )
+        await self._connection.executemany(_WRITE, [(case.case_id, case.version, *_decided(case)) for case in cases])
 
 
 def case_of(row: Any) -> Case:
@@ -126,6 +96,23 @@ def case_of(row: Any) -> Case:
         handed_over_at=row["handed_over_at"],
         closed_at=row["closed_at"],
         outcome=ClosureOutcome(row["outcome"]) if row["outcome"] else None,
+    )
+
+
+def _decided(case: Case) -> tuple[Any, ...]:
+    """What changes in the life of a case, in the order in which both statements write it."""
+    return (
+        _said(_ASSESSMENT, case.assessment),
+        _said(_WISHES, case.wishes),
+        _said(_REQUEST, case.request),
+        _said(_JOURNEY, case.journey),
+        case.is_journey_uncertain,
+        case.handed_over_at,
+        case.closed_at,
+        case.outcome,
+        case.status,
+        case.urgency,
+        case.queue_rank,
     )
 
 
