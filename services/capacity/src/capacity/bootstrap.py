@@ -1,6 +1,5 @@
 """Where the parts of capacity are put together; the only place that knows the concrete classes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ from capacity.entrypoints.api.wiring import Capacity
 from capacity.entrypoints.stream import holds, submissions
 from chassis.auth import Keyring
 from chassis.command import Service, WorkerParts
+from chassis.forgetting import forgetting
 from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
@@ -29,8 +29,6 @@ from contracts.capacity import REPORTS
 from contracts.placement import HOLDS
 
 NAME = "capacity"
-
-_FORGET_EVERY_SECONDS = 600.0
 
 
 def api() -> FastAPI:
@@ -62,18 +60,10 @@ def api() -> FastAPI:
 
 def worker_parts(settings: CapacitySettings, database: Database) -> WorkerParts:
     """What the worker does: it takes reports and held places from Kafka, lets old figures become unknown, and forgets old ids."""
-
-    async def forget() -> None:
-        while True:
-            async with database.connection() as connection:
-                await forget_report_ids(connection)
-                await prune_idempotency_keys(connection)
-            await asyncio.sleep(_FORGET_EVERY_SECONDS)
-
     return WorkerParts(
         readings=[submissions(Keyring.of(settings), settings.age_limits), holds(settings.age_limits)],
         timers={UNIT_EXPIRES: expiring(settings)},
-        tasks={"forget": forget},
+        tasks={"forget": forgetting(database, forget_report_ids, prune_idempotency_keys)},
     )
 
 

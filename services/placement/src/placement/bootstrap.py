@@ -1,6 +1,5 @@
 """Where the parts of placement are put together; the only place that knows the concrete classes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,6 +8,7 @@ from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
 from chassis.desk import Desk, beating, every
+from chassis.forgetting import forgetting
 from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
@@ -26,8 +26,6 @@ from placement.entrypoints.timers import timers
 from placement.entrypoints.webhooks import bring_messages
 
 NAME = "placement"
-
-_FORGET_EVERY_SECONDS = 600.0
 
 
 def api() -> FastAPI:
@@ -57,20 +55,12 @@ def api() -> FastAPI:
 
 def worker_parts(settings: PlacementSettings, database: Database) -> WorkerParts:
     """What the worker does: it reads the topics of triage and capacity, acts when time passes, and one of its kind sits at the desk."""
-
-    async def forget() -> None:
-        while True:
-            async with database.connection() as connection:
-                await forget_ends(connection)
-                await prune_idempotency_keys(connection)
-            await asyncio.sleep(_FORGET_EVERY_SECONDS)
-
     return WorkerParts(
         readings=readings(settings.policy),
         timers=timers(settings.policy),
         tasks={
             "desk": desk(settings, database).run,
-            "forget": forget,
+            "forget": forgetting(database, forget_ends, prune_idempotency_keys),
             "webhooks": partial(bring_messages, database, settings.keys_dir, allow_loopback=settings.webhook_allow_http),
         },
     )

@@ -1,6 +1,5 @@
 """Where the parts of triage are put together; the only place that knows the concrete classes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,6 +9,7 @@ from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
 from chassis.errors import MustStop
+from chassis.forgetting import forgetting
 from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
@@ -32,8 +32,6 @@ NAME = "triage"
 
 # What the trigger on the table of cases notifies.
 _CHANNEL = "triage_cases"
-
-_FORGET_EVERY_SECONDS = 600.0
 
 
 def api() -> FastAPI:
@@ -75,15 +73,10 @@ def _sealing(settings: TriageSettings) -> Sealing:
 
 def worker_parts(settings: TriageSettings, database: Database) -> WorkerParts:
     """What the worker does: it follows placement, and forgets what tells a second contact when it no longer is one."""
-
-    async def forget() -> None:
-        while True:
-            async with database.connection() as connection:
-                await forget_marks(connection, settings.second_contact_within)
-                await prune_idempotency_keys(connection)
-            await asyncio.sleep(_FORGET_EVERY_SECONDS)
-
-    return WorkerParts(readings=[placements()], tasks={"forget": forget})
+    return WorkerParts(
+        readings=[placements()],
+        tasks={"forget": forgetting(database, partial(forget_marks, within=settings.second_contact_within), prune_idempotency_keys)},
+    )
 
 
 SERVICE = Service(name=NAME, settings=partial(TriageSettings.from_environment, NAME), api=api, worker_parts=worker_parts)
