@@ -4,11 +4,9 @@ Each test first shows that the worst moment really came, and then that everythin
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-import asyncpg
 import httpx
 import pytest
 
@@ -19,6 +17,7 @@ from .conftest import Fragile
 from .kafka_log import sent_twice
 from .load import fresh_report, load, report_body
 from .oracle import Report, Ward
+from .stalling import committing_takes_long, waits_for_a_lock
 from .system import API, CAPACITY_RELAY, CAPACITY_WORKER, REPORTING_WORKER, SESSION_TIMEOUT_SECONDS, System
 
 _TRIES = 5
@@ -61,7 +60,7 @@ async def test_a_relay_killed_between_sending_and_marking_sends_twice_and_nobody
         # Reading goes on under this lock, marking as sent does not.
         await connection.execute("lock table outbox in share mode")
         relay = system.start(CAPACITY_RELAY)
-        await eventually(_waits_for_a_lock(system, "relay"), timeout=60, what="the relay to mark what it has sent")
+        await eventually(waits_for_a_lock(system, "capacity", "relay"), timeout=60, what="the relay to mark what it has sent")
         sent = await system.owned_records("capacity.units.v1")
         assert len(sent) == len(before) + 2 * len(wards)
         assert await system.unsent("capacity") == 2 * 2 * len(wards), "observations and units, none of them marked"
@@ -130,7 +129,7 @@ async def _is_fenced_on_waking(system: System, sleeping: str, standing_by: str) 
         async with connection.transaction():
             await connection.execute("lock table outbox in access exclusive mode")
             sleeper.resume()
-            await eventually(_waits_for_a_lock(system, "relay"), timeout=60, what="the relay to read the outbox")
+            await eventually(waits_for_a_lock(system, "capacity", "relay"), timeout=60, what="the relay to read the outbox")
             sleeper.pause()
         # The database gives up on it, as it does on whoever says nothing for ten seconds.
         await eventually(lambda: connection.fetchval(_IDLE_RELAYS), timeout=60, what="the relay's rows to be on their way")
@@ -214,9 +213,9 @@ async def test_a_report_whose_answer_was_lost_with_the_api_is_sent_again_and_cou
     ward = next(iter(system.oracle.wards.values()))
     stored, unstored = fresh_report(ward.unit_id, occupied=5), fresh_report(ward.unit_id, occupied=6)
 
-    async with _committing_takes_long(system) as let_it_commit:
+    async with committing_takes_long(system, "capacity") as let_it_commit:
         answer = asyncio.create_task(system.post("/capacity/v1/reports", report_body(stored, ward.source)))
-        await eventually(_waits_for_a_lock(system, "capacity.api"), timeout=60, what="the report to be committed")
+        await eventually(waits_for_a_lock(system, "capacity", "capacity.api"), timeout=60, what="the report to be committed")
         await system.kill9(API)
         await let_it_commit()
     with pytest.raises(httpx.TransportError):
@@ -227,7 +226,7 @@ async def test_a_report_whose_answer_was_lost_with_the_api_is_sent_again_and_cou
     async with system.database("capacity") as connection, connection.transaction():
         await connection.execute("lock table outbox in share mode")
         answer = asyncio.create_task(system.post("/capacity/v1/reports", report_body(unstored, ward.source)))
-        await eventually(_waits_for_a_lock(system, "capacity.api"), timeout=60, what="the report to be written")
+        await eventually(waits_for_a_lock(system, "capacity", "capacity.api"), timeout=60, what="the report to be written")
         await system.kill9(API)
     with pytest.raises(httpx.TransportError):
         await answer
@@ -242,29 +241,6 @@ async def test_a_report_whose_answer_was_lost_with_the_api_is_sent_again_and_cou
         system.oracle.accepted(report)
     assert duplicates == [True, False]
     await system.assert_nothing_lost_and_nothing_twice()
-
-
-@asynccontextmanager
-async def _committing_takes_long(system: System) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Every commit that sends an event waits at the database until the test lets it go."""
-    async with system.database("capacity") as owner, system.database("capacity") as holder:
-        await owner.execute(
-            """
-            create function wait_for_the_test() returns trigger language plpgsql as
-            $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
-            create constraint trigger wait_for_the_test after insert on outbox deferrable initially deferred
-            for each row execute function wait_for_the_test();
-            """
-        )
-        await holder.execute("select pg_advisory_lock(1)")
-
-        async def let_go() -> None:
-            await holder.execute("select pg_advisory_unlock(1)")
-
-        try:
-            yield let_go
-        finally:
-            await owner.execute("drop trigger wait_for_the_test on outbox; drop function wait_for_the_test()")
 
 
 async def test_while_kafka_is_down_reports_are_taken_and_go_out_in_order_when_it_is_back(fragile: Fragile) -> None:
@@ -340,26 +316,6 @@ async def _back_to_first_instances(system: System) -> None:
             await second.wait_exit()
         if name not in system.slots:
             system.start(name)
-
-
-def _waits_for_a_lock(system: System, application_name: str) -> Callable[[], Awaitable[bool]]:
-    async def waits() -> bool:
-        async with system.database("capacity") as connection:
-            return bool(await _waiting(connection, application_name))
-
-    return waits
-
-
-async def _waiting(connection: asyncpg.Connection, application_name: str) -> int:
-    return int(
-        await connection.fetchval(
-            """
-            select count(*) from pg_stat_activity
-            where application_name = $1 and datname = current_database() and wait_event_type = 'Lock' and state = 'active'
-            """,
-            application_name,
-        )
-    )
 
 
 def _is_stable(system: System, group: str) -> Callable[[], Awaitable[bool]]:
