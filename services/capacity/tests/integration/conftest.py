@@ -1,7 +1,5 @@
 """Capacity as its users meet it: the real API on a real database; the relay and Kafka are left to those tests that need them."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,12 +23,12 @@ from chassis.keys import Issuer, ensure_keys
 from chassis.records import Received
 from chassis.roles import Role
 from chassis.sql import Database
+from chassis.testing.apis import started_api
 from chassis.testing.databases import Databases, migrate
 from chassis.testing.processes import Processes
-from chassis.testing.waiting import eventually
+from chassis.testing.streams import Stream
 from chassis.timers import TimerLoop
 from contracts.placement import HOLDS, Held, HoldsChangedV1
-from embedded.ports import free_port
 
 ZORGGROEP = "zorggroep-oost"
 NOW = partial(datetime.now, UTC)
@@ -188,75 +186,14 @@ def held(unit_id: str, *hold_ids: UUID, full_since: datetime | None = None, chan
     return HoldsChangedV1(unit_id=UUID(unit_id), holds=tuple(places), full_since=full_since, changed_at=changed_at)
 
 
-@dataclass
-class Told:
-    """A server-sent event as a client sees it."""
-
-    name: str
-    data: dict[str, Any]
-
-
-class Stream:
-    """A client of a live stream."""
-
-    def __init__(self, lines: AsyncIterator[str]) -> None:
-        self._lines = lines
-        self.last_id: str | None = None
-
-    async def next(self) -> Told:
-        """The next that is not the time."""
-        async with asyncio.timeout(15):
-            while (told := await self._read()).name == "tick":
-                pass
-            return told
-
-    async def until_tick(self) -> list[Told]:
-        """All up to the next tick, which is not among them."""
-        found: list[Told] = []
-        async with asyncio.timeout(15):
-            while (told := await self._read()).name != "tick":
-                found.append(told)
-        return found
-
-    async def _read(self) -> Told:
-        name, data = "message", ""
-        async for line in self._lines:
-            kind, _, value = line.partition(": ")
-            if kind == "id":
-                self.last_id = value
-            elif kind == "event":
-                name = value
-            elif kind == "data":
-                data += value
-            elif not line and data:
-                return Told(name, json.loads(data))
-        raise EOFError("the stream has ended")
-
-
 Follow = Callable[..., AbstractAsyncContextManager[Stream]]
 
 
 @pytest.fixture
 def api_process(running: Capacity, processes: Processes) -> Callable[[], Awaitable[str]]:
-    """Starts an API process of its own and gives its address: a live answer needs a server that writes while it runs."""
+    """Starts an API process of its own and gives its address."""
 
-    async def start() -> str:
-        port = free_port()
-        environment = {"DATABASE_URL": running.settings.database_url, "KEYS_DIR": str(running.settings.keys_dir)}
-        api_started = processes.start("capacity", "api", "--port", str(port), env=environment)
-        address = f"http://127.0.0.1:{port}"
-
-        async def is_live() -> bool:
-            try:
-                async with httpx.AsyncClient() as client:
-                    return (await client.get(f"{address}/capacity/health/live")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        await eventually(is_live, timeout=30, what=api_started.log)
-        return address
-
-    return start
+    return lambda: started_api(processes, "capacity", running.settings)
 
 
 @pytest.fixture
@@ -267,10 +204,8 @@ def follow(running: Capacity) -> Follow:
     async def open_stream(address: str, query: str = "", last_id: str | None = None) -> AsyncIterator[Stream]:
         headers = {"Authorization": f"Bearer {running.token()}"} | ({"Last-Event-ID": last_id} if last_id else {})
         url = f"{address}/capacity/v1/board/stream{query}"
-        async with httpx.AsyncClient(timeout=20) as client, client.stream("GET", url, headers=headers) as answer:
-            assert answer.status_code == 200
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            yield Stream(answer.aiter_lines())
+        async with httpx.AsyncClient(timeout=20) as client, Stream.of(client, url, headers=headers) as stream:
+            yield stream
 
     return open_stream
 

@@ -1,7 +1,5 @@
 """What coordinators and providers see happen, without asking again."""
 
-import asyncio
-import json
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -9,75 +7,23 @@ import httpx
 import pytest_asyncio
 
 from chassis.roles import Role
-from chassis.testing.waiting import eventually
-from embedded.ports import free_port
+from chassis.testing.apis import started_api
+from chassis.testing.streams import Stream
 
 PROVIDER = {"role": Role.PROVIDER, "org": "zorggroep-oost", "region": None}
 
 
-class Stream:
-    """A client of a live stream."""
-
-    def __init__(self, lines):
-        self._lines = lines
-        self.last_id = None
-
-    async def next(self):
-        """The next event that is not the time, as its name and what it says."""
-        while True:
-            name, data = await self._read()
-            if name != "tick":
-                return name, data
-
-    async def until_tick(self):
-        """All up to the next tick: until then the picture may not be whole."""
-        found = []
-        while True:
-            name, data = await self._read()
-            if name == "tick":
-                return found
-            found.append((name, data))
-
-    async def _read(self):
-        name, data = "message", ""
-        async with asyncio.timeout(15):
-            async for line in self._lines:
-                kind, _, value = line.partition(": ")
-                if kind == "id":
-                    self.last_id = value
-                elif kind == "event":
-                    name = value
-                elif kind == "data":
-                    data += value
-                elif not line and data:
-                    return name, json.loads(data)
-        raise EOFError("the stream has ended")
-
-
 @pytest_asyncio.fixture
 async def follow(placement, processes):
-    """Follows a stream of an API process of its own: a live answer needs a server that writes while it runs."""
-    port = free_port()
-    environment = {"DATABASE_URL": placement.settings.database_url, "KEYS_DIR": str(placement.settings.keys_dir)}
-    api = processes.start("placement", "api", "--port", str(port), env=environment)
-
-    async def is_live():
-        try:
-            async with httpx.AsyncClient() as client:
-                return (await client.get(f"http://127.0.0.1:{port}/placement/health/live")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    await eventually(is_live, timeout=30, what=api.log)
+    """Follows a stream of an API process of its own."""
+    address = await started_api(processes, "placement", placement.settings)
 
     @asynccontextmanager
     async def open_stream(path, last_id=None, **who):
         headers = {"Authorization": f"Bearer {placement.token(**who)}"} | ({"Last-Event-ID": last_id} if last_id else {})
-        url = f"http://127.0.0.1:{port}/placement/v1/{path}"
-        async with httpx.AsyncClient(timeout=20) as client, client.stream("GET", url, headers=headers) as answer:
-            assert answer.status_code == 200
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            yield Stream(answer.aiter_lines())
+        url = f"{address}/placement/v1/{path}"
+        async with httpx.AsyncClient(timeout=20) as client, Stream.of(client, url, headers=headers) as stream:
+            yield stream
 
     return open_stream
 
@@ -89,22 +35,22 @@ async def test_a_coordinator_sees_a_request_come_and_find_its_place(placement, f
 
     async with follow("requests/stream") as stream:
         first = await stream.until_tick()
-        assert [(name, data["id"]) for name, data in first] == [("message", str(waiting))]
+        assert [(name, data["id"]) for name, data, _ in first] == [("message", str(waiting))]
 
         case_id = await placement.request()
-        name, data = await stream.next()
+        name, data, _ = await stream.next()
         assert (name, data["id"], data["status"], data["open_offers"]) == ("message", str(case_id), "OPEN", 0)
 
         offer = await placement.offered(case_id, unit_id)
-        name, data = await stream.next()
+        name, data, _ = await stream.next()
         assert (name, data["open_offers"], data["unattended_at"]) == ("message", 1, None)
 
         await placement.accept(offer)
-        name, data = await stream.next()
+        name, data, _ = await stream.next()
         assert (name, data["status"], data["placement_id"]) == ("message", "PLACED", str(offer.offer_id))
 
         await placement.cancel(waiting)
-        name, data = await stream.next()
+        name, data, _ = await stream.next()
         assert (name, data["id"]) == ("gone", str(waiting))
 
 
@@ -119,21 +65,21 @@ async def test_a_provider_is_asked_at_once_and_sees_a_question_that_is_over_go(p
         asked_elsewhere = await placement.offered(case_id, elsewhere)
         asked = await placement.offered(case_id, unit_id)
 
-        name, data = await stream.next()
+        name, data, _ = await stream.next()
         assert (name, data["id"], data["token"]) == ("message", str(asked.offer_id), asked.token)
         for offer in (asked_elsewhere, asked):
-            name, data = await of_triagist.next()
+            name, data, _ = await of_triagist.next()
             assert (name, data["id"], data.get("token")) == ("message", str(offer.offer_id), None)
 
         await stream.until_tick()
         await placement.decline(asked)
-        name, data = await stream.next()
+        name, data, _ = await stream.next()
         assert (name, data["id"]) == ("gone", str(asked.offer_id))
         last_id = stream.last_id
 
     again = await placement.offered(case_id := await placement.request(), unit_id)
     async with follow("offers/stream", last_id=last_id, **PROVIDER) as stream:
-        assert [(name, data["id"], data["case_id"]) for name, data in await stream.until_tick()] == [
+        assert [(name, data["id"], data["case_id"]) for name, data, _ in await stream.until_tick()] == [
             ("message", str(again.offer_id), str(case_id))
         ]
 
@@ -144,5 +90,5 @@ async def test_a_reader_who_comes_from_another_database_begins_anew(placement, f
     async with follow("requests/stream?urgency=U3", last_id=f"{uuid4().hex}:1:1:") as stream:
         first = await stream.until_tick()
 
-    assert [name for name, _ in first] == ["reset", "message"]
+    assert [name for name, _, _ in first] == ["reset", "message"]
     assert first[1][1]["id"] == str(case_id)

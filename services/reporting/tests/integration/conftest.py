@@ -1,7 +1,6 @@
 """Reporting on a real database: events are put to its use cases in transactions, as the delivery does."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from chassis.keys import Issuer, ensure_keys
 from chassis.records import Received
 from chassis.roles import Role
 from chassis.sql import Database
+from chassis.testing.streams import Stream
 from chassis.testing.waiting import eventually
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1
 from contracts.codes import CareType, Cohort, FlowKind, Sector, Source
@@ -338,52 +338,6 @@ def build():
 
 
 @dataclass
-class Event:
-    """A server-sent event as a client sees it; `id` is the last one that was sent, as browsers keep it."""
-
-    name: str
-    data: object
-    id: str | None
-
-
-class Stream:
-    """A client of the live stream."""
-
-    def __init__(self, lines: AsyncIterator[str]) -> None:
-        self._lines = lines
-        self.last_id: str | None = None
-
-    async def next(self, *, ticks: bool = False) -> Event:
-        # The first one may have to wait until a worker has started, on a machine that does much else.
-        async with asyncio.timeout(60):
-            while True:
-                event = await self._read()
-                if ticks or event.name != "tick":
-                    return event
-
-    async def until_tick(self) -> list[Event]:
-        """All up to the next tick, which is not among them."""
-        events = []
-        while (event := await self.next(ticks=True)).name != "tick":
-            events.append(event)
-        return events
-
-    async def _read(self) -> Event:
-        name, data = "message", ""
-        async for line in self._lines:
-            kind, _, value = line.partition(": ")
-            if kind == "id":
-                self.last_id = value
-            elif kind == "event":
-                name = value
-            elif kind == "data":
-                data += value
-            elif not line and data:
-                return Event(name, json.loads(data), self.last_id)
-        raise EOFError("the stream has ended")
-
-
-@dataclass
 class Country:
     """The national topic, written as the relay writes it, and APIs that show it."""
 
@@ -447,10 +401,10 @@ class Client:
     @asynccontextmanager
     async def stream(self, last_id: str | None = None, **parameters: str) -> AsyncIterator[Stream]:
         headers = self.token() | ({"Last-Event-ID": last_id} if last_id else {})
-        async with self.http.stream("GET", "/reporting/v1/national/stream", params=parameters, headers=headers) as answer:
-            assert answer.status_code == 200, await answer.aread()
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            yield Stream(answer.aiter_lines())
+        # The first one may have to wait until a worker has started, on a machine that does much else.
+        url = "/reporting/v1/national/stream"
+        async with Stream.of(self.http, url, within_seconds=60, params=parameters, headers=headers) as stream:
+            yield stream
 
 
 PARTITIONS = 3

@@ -1,15 +1,15 @@
 """The queue, live: a nurse sees a case come, change and leave without asking again."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
-import orjson
 import pytest
 
 from chassis.roles import Role
+from chassis.testing.apis import started_api
+from chassis.testing.streams import Stream
 from chassis.testing.waiting import eventually
-from embedded.ports import free_port
 
 
 class Watching:
@@ -18,17 +18,10 @@ class Watching:
     def __init__(self):
         self.events = []
 
-    async def read(self, lines):
-        name, sent_id = "message", None
-        async for line in lines:
-            if line.startswith("event: "):
-                name = line.removeprefix("event: ")
-            elif line.startswith("id: "):
-                sent_id = line.removeprefix("id: ")
-            elif line.startswith("data: "):
-                self.events.append((name, orjson.loads(line.removeprefix("data: ")), sent_id))
-            elif not line:
-                name, sent_id = "message", None
+    async def read(self, stream):
+        with suppress(EOFError):
+            while True:
+                self.events.append(await stream.next(ticks=True))
 
     def cases(self):
         """Of each case the state that was told last; None when it is gone."""
@@ -41,21 +34,8 @@ class Watching:
 
 @pytest.fixture
 async def served(triage, processes):
-    """The API in a process of its own: streams do not end within a client that lives in the same one."""
-    port = free_port()
-    environment = {"DATABASE_URL": triage.settings.database_url, "KEYS_DIR": str(triage.settings.keys_dir)}
-    api = processes.start("triage", "api", "--port", str(port), env=environment)
-    url = f"http://127.0.0.1:{port}"
-
-    async def is_live():
-        try:
-            async with httpx.AsyncClient() as client:
-                return (await client.get(f"{url}/triage/health/live")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    await eventually(is_live, timeout=30, what=api.log)
-    return url
+    """The API in a process of its own."""
+    return await started_api(processes, "triage", triage.settings)
 
 
 @pytest.fixture
@@ -64,12 +44,9 @@ def watch(triage, served):
     async def watching(query="", last_id=None, **who):
         seen = Watching()
         headers = {"Authorization": f"Bearer {triage.token(**who)}"} | ({"Last-Event-ID": last_id} if last_id else {})
-        async with (
-            httpx.AsyncClient(timeout=30) as client,
-            client.stream("GET", f"{served}/triage/v1/cases/stream{query}", headers=headers) as answer,
-        ):
-            assert answer.status_code == 200
-            reading = asyncio.create_task(seen.read(answer.aiter_lines()))
+        url = f"{served}/triage/v1/cases/stream{query}"
+        async with httpx.AsyncClient(timeout=30) as client, Stream.of(client, url, headers=headers) as stream:
+            reading = asyncio.create_task(seen.read(stream))
             try:
                 yield seen
             finally:
