@@ -8,23 +8,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
 import orjson
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 
 from capacity.application.expire_units import UNIT_EXPIRES
 from capacity.bootstrap import api, expiring
 from capacity.config import CapacitySettings
 from capacity.entrypoints.stream import holds
-from chassis.keys import Issuer, ensure_keys
 from chassis.records import Received
 from chassis.roles import Role
-from chassis.sql import Database
 from chassis.testing.apis import started_api
-from chassis.testing.databases import Databases, migrate
+from chassis.testing.databases import Databases
+from chassis.testing.in_process import InProcess
 from chassis.testing.processes import Processes
 from chassis.testing.streams import Stream
 from chassis.timers import TimerLoop
@@ -35,14 +32,9 @@ NOW = partial(datetime.now, UTC)
 
 
 @dataclass
-class Capacity:
+class Capacity(InProcess[CapacitySettings]):
     """A running capacity service, and the people who use it."""
 
-    client: httpx.AsyncClient
-    database: Database
-    settings: CapacitySettings
-    issuer: Issuer
-    app: FastAPI
     tokens: dict[tuple[Role, str | None, int], str] = field(default_factory=dict)
 
     def a_report(self, unit_id: str, **fields: Any) -> dict[str, Any]:
@@ -142,17 +134,6 @@ class Capacity:
         )
         return [{**orjson.loads(row["payload"]), "_version": row["version"]} for row in rows]
 
-    async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with self.database.connection() as connection:
-            return await connection.fetch(statement, *arguments)
-
-    async def later(self, **by: float) -> None:
-        """Let time pass on the database's clock."""
-        await self.rows(
-            "insert into clock_shift (shift) values ($1) on conflict (only_row) do update set shift = clock_shift.shift + excluded.shift",
-            timedelta(**by),
-        )
-
     async def timers_go_off(self) -> None:
         """What the worker does four times a second."""
         loop = TimerLoop(self.database, "capacity", {UNIT_EXPIRES: expiring(self.settings)})
@@ -213,28 +194,13 @@ def follow(running: Capacity) -> Follow:
 @pytest_asyncio.fixture(scope="session")
 async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Capacity]:
     """One service for all tests: starting it costs more than most of them."""
-    url = await databases.clone("capacity", partial(migrate, "capacity"))
     keys = tmp_path_factory.mktemp("keys")
-    key = ensure_keys(keys)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DATABASE_URL", url)
-        environment.setenv("KEYS_DIR", str(keys))
-        settings = CapacitySettings.from_environment()
-        app = api()
-    database = Database(url, pool_size=3, application_name="capacity.test")
-    await database.open()
-    transport = httpx.ASGITransport(app=app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://capacity") as client:
-        yield Capacity(client, database, settings, Issuer(key, settings.auth_issuer, settings.auth_audience), app)
-    await database.close()
-    await databases.drop(url)
+    async with Capacity.running("capacity", CapacitySettings, api, databases=databases, keys_dir=keys) as service:
+        yield service
 
 
 @pytest_asyncio.fixture
 async def capacity(running: Capacity) -> Capacity:
     """The service with an empty database."""
-    tables = await running.rows(
-        "select string_agg(quote_ident(tablename), ', ') as all from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
-    )
-    await running.rows(f"truncate {tables[0]['all']} restart identity")
+    await running.empties()
     return running

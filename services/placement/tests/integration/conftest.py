@@ -7,24 +7,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
 import orjson
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 
 from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.etag import etag
-from chassis.keys import Issuer, ensure_keys
 from chassis.roles import Role
-from chassis.sql import Database
-from chassis.testing.databases import Databases, migrate
+from chassis.testing.databases import Databases
+from chassis.testing.in_process import InProcess
 from chassis.timers import TimerLoop
 from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, ClosureOutcome, Cohort, Sector, Urgency
@@ -66,14 +62,9 @@ MOST_ROUNDS = 50
 
 
 @dataclass
-class Placement:
+class Placement(InProcess[PlacementSettings]):
     """A running placement service, the people who use it, and the services that it listens to."""
 
-    client: httpx.AsyncClient
-    database: Database
-    settings: PlacementSettings
-    issuer: Issuer
-    app: FastAPI
     tokens: dict[tuple[Role, str | None, str | None, int], str] = field(default_factory=dict)
     versions: dict[UUID, int] = field(default_factory=dict)
     last_told: dict[UUID, UnitChangedV1] = field(default_factory=dict)
@@ -322,30 +313,15 @@ class Placement:
 
     async def forgets_everything(self) -> None:
         """An empty database, at the clock's own time."""
-        tables = await self.rows(
-            "select string_agg(quote_ident(tablename), ', ') as all from pg_tables "
-            "where schemaname = 'public' and tablename not in ('alembic_version', 'live_epochs')"
-        )
-        await self.rows(f"truncate {tables[0]['all']} restart identity")
+        await self.empties()
         self.versions.clear()
         self.last_told.clear()
-
-    async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with self.database.connection() as connection:
-            return await connection.fetch(statement, *arguments)
 
     async def now(self) -> datetime:
         """The database's clock."""
         (row,) = await self.rows("select db_clock() as now")
         now: datetime = row["now"]
         return now.astimezone(UTC)
-
-    async def later(self, **by: float) -> None:
-        """Let time pass on the database's clock."""
-        await self.rows(
-            "insert into clock_shift (shift) values ($1) on conflict (only_row) do update set shift = clock_shift.shift + excluded.shift",
-            timedelta(**by),
-        )
 
     async def timers_go_off(self) -> None:
         """What the worker does four times a second, until nothing is due."""
@@ -360,23 +336,11 @@ class Placement:
 @pytest_asyncio.fixture(scope="session")
 async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Placement]:
     """One service for all tests: starting it costs more than most of them."""
-    url = await databases.clone("placement", partial(migrate, "placement"))
     keys = tmp_path_factory.mktemp("keys")
-    key = ensure_keys(keys)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("PLACEMENT_DATABASE_URL", raising=False)
-        environment.setenv("DATABASE_URL", url)
-        environment.setenv("KEYS_DIR", str(keys))
-        environment.setenv("WEBHOOK_ALLOW_HTTP", "true")
-        settings = PlacementSettings.from_environment("placement")
-        app = api()
-    database = Database(url, pool_size=10, application_name="placement.test")
-    await database.open()
-    transport = httpx.ASGITransport(app=app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://placement") as client:
-        yield Placement(client, database, settings, Issuer(key, settings.auth_issuer, settings.auth_audience), app)
-    await database.close()
-    await databases.drop(url)
+    async with Placement.running(
+        "placement", PlacementSettings, api, databases=databases, keys_dir=keys, connections=10, WEBHOOK_ALLOW_HTTP="true"
+    ) as service:
+        yield service
 
 
 @pytest_asyncio.fixture

@@ -3,22 +3,18 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
 import orjson
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 
-from chassis.keys import Issuer, ensure_keys
 from chassis.records import Received
 from chassis.roles import Role
-from chassis.sql import Database
-from chassis.testing.databases import Databases, migrate
+from chassis.testing.databases import Databases
+from chassis.testing.in_process import InProcess
 from contracts.event import FIRST_VERSION, Event
 from contracts.placement import (
     PLACEMENTS,
@@ -54,14 +50,9 @@ class Answered:
 
 
 @dataclass
-class Triage:
+class Triage(InProcess[TriageSettings]):
     """A running triage service, and the people who use it."""
 
-    client: httpx.AsyncClient
-    database: Database
-    settings: TriageSettings
-    issuer: Issuer
-    app: FastAPI
     tokens: dict[tuple[Any, ...], str] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -171,10 +162,6 @@ class Triage:
         )
         return [(row["type"].split(".")[-2], orjson.loads(row["payload"])) for row in rows]
 
-    async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with self.database.connection() as connection:
-            return await connection.fetch(statement, *arguments)
-
     async def everything_stored(self) -> str:
         """All rows of all tables, as text; bytes as they would read if they were text."""
         tables = await self.rows("select tablename from pg_tables where schemaname = 'public'")
@@ -183,13 +170,6 @@ class Triage:
             for row in await self.rows(f'select * from "{table["tablename"]}"'):
                 stored += [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in row.values()]
         return "\n".join(stored)
-
-    async def later(self, **by: float) -> None:
-        """Let time pass on the database's clock."""
-        await self.rows(
-            "insert into clock_shift (shift) values ($1) on conflict (only_row) do update set shift = clock_shift.shift + excluded.shift",
-            timedelta(**by),
-        )
 
 
 def a_contact(**fields: Any) -> dict[str, Any]:
@@ -284,29 +264,14 @@ def offer_of() -> type[Offer]:
 @pytest_asyncio.fixture(scope="session")
 async def running(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Triage]:
     """One service for all tests: starting it costs more than most of them."""
-    url = await databases.clone("triage", partial(migrate, "triage"))
     keys = tmp_path_factory.mktemp("keys")
-    key = ensure_keys(keys)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DATABASE_URL", url)
-        environment.setenv("KEYS_DIR", str(keys))
-        settings = TriageSettings.from_environment()
-        app = api()
-    database = Database(url, pool_size=3, application_name="triage.test")
-    await database.open()
-    transport = httpx.ASGITransport(app=app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://triage") as client:
-        yield Triage(client, database, settings, Issuer(key, settings.auth_issuer, settings.auth_audience), app)
-    await database.close()
-    await databases.drop(url)
+    async with Triage.running("triage", TriageSettings, api, databases=databases, keys_dir=keys) as service:
+        yield service
 
 
 @pytest_asyncio.fixture
 async def triage(running: Triage) -> Triage:
     """The service with an empty database."""
-    tables = await running.rows(
-        "select string_agg(quote_ident(tablename), ', ') as all from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
-    )
-    await running.rows(f"truncate {tables[0]['all']} restart identity")
+    await running.empties()
     running.versions.clear()
     return running
