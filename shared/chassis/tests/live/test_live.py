@@ -376,7 +376,7 @@ async def test_a_crowd_that_comes_back_at_once_is_let_in_and_leaves_room_for_oth
         coming = asyncio.gather(*(watcher.joins(live) for watcher in crowd))
         busiest = 0
         while not coming.done():
-            busiest = max(busiest, sum(holder._in_use is not None for holder in database._pool._holders))  # type: ignore[union-attr]
+            busiest = max(busiest, sum(holder._in_use is not None for holder in database._pool._holders))  # type: ignore[union-attr]  # it is open
             await asyncio.sleep(0)
         await coming
         await changed(database, *ids)
