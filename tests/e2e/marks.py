@@ -3,6 +3,7 @@
 import re
 import secrets
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +59,9 @@ class Marks:
         return [repr(content[max(0, found - 60) : found + 60]) for found in at]
 
     def found_in_file(self, file: Path) -> list[str]:
-        """As above, piece by piece."""
+        """As above, piece by piece; nothing when the file has gone since it was listed, as PostgreSQL replaces some while it runs."""
         found: list[str] = []
-        with file.open("rb") as opened:
+        with suppress(FileNotFoundError), file.open("rb") as opened:
             end = b""
             while piece := opened.read(_CHUNK):
                 found += self.found_in(end + piece)

@@ -30,8 +30,6 @@ Body = dict[str, Any]
 Condition = Callable[[], bool]
 
 SEED = 7
-# Long ago, so that whatever is to be done some seconds later is to be done now.
-LONG_AGO = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
 
 UNIT = Unit("VVT-01-001/ELV_LAAG/GEEN", "ELV laag", CareType.ELV_LAAG, Cohort.GEEN, 10, 0.0)
 HOME = Location("VVT-01-001", "Huize De Wilgenhof", "zorggroep-wilgenhof", Sector.VVT, "VR01", "GM0014", Source.ECD, (UNIT,))
@@ -58,6 +56,14 @@ class ManyTokens(Tokens):
 
     async def get(self, who: Who = Who("admin")) -> str:  # noqa: B008 - it is frozen
         return f"{who.role}/{who.organisation or who.region or ''}"
+
+
+def long_ago() -> str:
+    """So that whatever is to be done some seconds later is to be done now.
+
+    Not made when the tests are collected: in a long run it would come to lie before the patient's whole stay.
+    """
+    return (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
 
 
 class SmallSystem:
@@ -106,7 +112,7 @@ class SmallSystem:
                 return httpx.Response(412, json={"title": "Changed meanwhile"})
             self.case["version"] += 1
         if step == "closure":
-            self.case["closed_at"] = LONG_AGO
+            self.case["closed_at"] = long_ago()
         urgency = next((criterion.upper() for criterion, is_so in body.get("answers", {}).items() if is_so), "U4")
         said = {**self.case, "case_id": str(CASE_ID), "urgency": urgency}
         return httpx.Response(201 if step == "cases" else 200, json=said, headers={"etag": f'"{self.case["version"]}"'})
@@ -146,7 +152,7 @@ class SmallSystem:
 
 
 def an_offer(offer_id: str, **fields: Any) -> Body:
-    moments = dict.fromkeys(("made_at", "accepted_at", "left_at", "admitted_at"), LONG_AGO)
+    moments = dict.fromkeys(("made_at", "accepted_at", "left_at", "admitted_at"), long_ago())
     return {
         "offer_id": offer_id,
         "id": offer_id,
