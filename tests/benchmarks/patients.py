@@ -152,7 +152,8 @@ async def _patient(session: aiohttp.ClientSession, protocol: dict[str, Any], reg
         "caller_role": "HUISARTS",
         "municipality": "GM0599",
         "complaint": "benchmark",
-        "patient": {"name": "BENCH Patiënt", "birth_date": "1941-05-12"},
+        # Somebody else each time: calls about one person wait for each other, so that a second contact is known as one.
+        "patient": {"name": f"BENCH {uuid4()}", "birth_date": "1941-05-12"},
     }
     case, tag = await _call(session.post("/triage/v1/cases", json=contact), met)
     case_id = case["case_id"]

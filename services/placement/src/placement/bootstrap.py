@@ -12,6 +12,7 @@ from chassis.forgetting import forgetting
 from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
+from chassis.records import SOON_SECONDS
 from chassis.sql import Database
 from contracts.capacity import UNITS
 from contracts.placement import PLACEMENTS, PlacementHeartbeatV1
@@ -78,4 +79,10 @@ def desk(settings: PlacementSettings, database: Database) -> Desk:
     )
 
 
-SERVICE = Service(name=NAME, settings=partial(PlacementSettings.from_environment, NAME), api=api, worker_parts=worker_parts)
+SERVICE = Service(
+    name=NAME,
+    settings=partial(PlacementSettings.from_environment, NAME),
+    api=api,
+    worker_parts=worker_parts,
+    relay_rest_seconds=SOON_SECONDS,
+)

@@ -14,6 +14,7 @@ from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
 from chassis.live import Live
+from chassis.records import SOON_SECONDS
 from chassis.sql import Database
 from contracts.placement import PLACEMENTS
 from triage.adapters.keys import vault_keys
@@ -79,4 +80,6 @@ def worker_parts(settings: TriageSettings, database: Database) -> WorkerParts:
     )
 
 
-SERVICE = Service(name=NAME, settings=partial(TriageSettings.from_environment, NAME), api=api, worker_parts=worker_parts)
+SERVICE = Service(
+    name=NAME, settings=partial(TriageSettings.from_environment, NAME), api=api, worker_parts=worker_parts, relay_rest_seconds=SOON_SECONDS
+)

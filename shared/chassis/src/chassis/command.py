@@ -44,6 +44,8 @@ class Service(Generic[S]):
     settings: Callable[[], S]
     api: "Callable[[], FastAPI]"
     worker_parts: Callable[[S, Database], WorkerParts]
+    relay_rest_seconds: float = 0.0
+    """How long the relay rests after it has sent, so that what comes meanwhile goes together; 0 where a figure is watched as it moves."""
 
 
 def commands(service: Service[Any]) -> typer.Typer:
@@ -69,7 +71,7 @@ def commands(service: Service[Any]) -> typer.Typer:
         """Send this service's events, in a process of its own."""
         settings = service.settings()
         configure_logging(settings, f"{service.name}.relay")
-        worker.run(lambda stop: worker.serve(stop, {"relay": Relay(settings, service.name).run}))
+        worker.run(lambda stop: worker.serve(stop, {"relay": Relay(settings, service.name, service.relay_rest_seconds).run}))
 
     @cli.command()
     def migrate() -> None:
@@ -94,7 +96,7 @@ async def _work(service: Service[Any], stop: asyncio.Event, *, with_relay: bool)
     delivery = Delivery(database, service.name, parts.readings, positions)
     tasks: dict[str, worker.Task] = dict(parts.tasks)
     if with_relay:
-        tasks["relay"] = Relay(settings, service.name).run
+        tasks["relay"] = Relay(settings, service.name, service.relay_rest_seconds).run
     if parts.timers:
         tasks["timers"] = TimerLoop(database, service.name, parts.timers).run
     app = None

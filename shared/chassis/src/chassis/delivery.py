@@ -34,6 +34,7 @@ _MEET = """
 insert into reader_versions (reader, topic, key, version)
 select $1, $2, key, 0 from unnest($3::text[]) as k (key) order by key
 on conflict do nothing
+returning key, version
 """
 _ADVANCE = """
 update reader_versions v set version = n.version
@@ -254,11 +255,11 @@ async def lock_versions(connection: Connection, reader: str, topic: str, keys: S
     """Lock the version rows of these sorted keys and give what was applied last; 0 for a key never seen."""
     if not keys:
         return {}
-    versions = {row["key"]: row["version"] for row in await connection.fetch(_LOCK, reader, topic, keys)}
-    if unmet := [key for key in keys if key not in versions]:
-        # Then locked like the others: somebody else may have met them in between, and gone on.
-        await connection.execute(_MEET, reader, topic, unmet)
-        versions |= {row["key"]: row["version"] for row in await connection.fetch(_LOCK, reader, topic, unmet)}
+    versions: dict[str, int] = {}
+    # Whom somebody else has met between the first two looks is found by the third.
+    for statement in (_LOCK, _MEET, _LOCK):
+        if unmet := [key for key in keys if key not in versions]:
+            versions |= {row["key"]: row["version"] for row in await connection.fetch(statement, reader, topic, unmet)}
     return versions
 
 

@@ -33,6 +33,8 @@ TICK_SECONDS: Final = 5.0
 
 # In case a notification was lost, with the connection or in a pooler.
 _POLL_SECONDS = 1.0
+# The first change is read at once; what changes in so short a time after it is read together.
+_REST_SECONDS = 0.02
 _AGAIN_SECONDS = 0.5
 _LONGEST_START_SECONDS = 3.0
 # When a process comes back, all its readers do: they read one after the other, and leave connections to those who do something.
@@ -252,6 +254,7 @@ class Live:
                 # Cleared before the look: what commits during it wakes us again.
                 self._woken.clear()
                 await self._look(connection)
+                await asyncio.sleep(_REST_SECONDS)
 
     async def _look(self, connection: Connection) -> None:
         if not self._readers:

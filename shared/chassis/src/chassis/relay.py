@@ -107,10 +107,11 @@ class _Outcome:
 class Relay:
     """Sends a service's outbox to Kafka; one at a time per service, whichever process has the lock."""
 
-    def __init__(self, settings: ServiceSettings, service: str) -> None:
-        """Connects to nothing yet."""
+    def __init__(self, settings: ServiceSettings, service: str, rest_seconds: float = 0.0) -> None:
+        """Connects to nothing yet; rests so long after it has sent something."""
         self._settings = settings
         self._service = service
+        self._rest_seconds = rest_seconds
         self._woken = asyncio.Event()
         self._moved_at = 0.0
         self._has_refused = False
@@ -185,6 +186,8 @@ class Relay:
             if loop.time() >= prune_at:
                 prune_at = loop.time() + _PRUNE_EVERY_SECONDS
                 await connection.execute(_PRUNE)
+            if rows:
+                await asyncio.sleep(self._rest_seconds)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), timeout=_POLL_SECONDS)
 

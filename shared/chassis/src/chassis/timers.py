@@ -24,7 +24,14 @@ select $1, subject, due_at from unnest($2::text[], $3::timestamptz[]) as t (subj
 on conflict (kind, subject) do update set due_at = excluded.due_at where timers.due_at is distinct from excluded.due_at
 """
 # What is due goes by the clock that tests can shift; whether it can be trusted, by the clock itself.
-_NOW = "select db_clock() as now, clock_timestamp() as clock"
+_LOOK = """
+with clock as materialized (select db_clock() as now)
+select now, clock_timestamp() as clock, array(
+    select kind from unnest($1::text[]) as k (kind)
+    where exists (select from timers t where t.kind = k.kind and t.due_at <= (select now from clock))
+) as due
+from clock
+"""
 _CLEAR = "delete from timers where kind = $1 and subject = any($2::text[])"
 # Two workers take different rows; a timer whose subject is being changed by another transaction is looked at in the next round.
 _TAKE = """
@@ -86,18 +93,17 @@ class TimerLoop:
 
     async def fire_due(self) -> bool:
         """Fire one batch of each kind; gives whether there may be more."""
+        async with self._database.connection() as connection:
+            seen = await connection.fetchrow(_LOOK, list(self._handlers))
+        assert seen is not None
+        is_sound = self._clocks.are_sound(seen["clock"])
+        telemetry.timers_waiting_for_clocks.labels(self._service).set(not is_sound)
         is_more = False
-        for kind, on_due in self._handlers.items():
+        for kind in seen["due"] if is_sound else ():
             async with self._database.begin() as tx:
-                row = await tx.connection.fetchrow(_NOW)
-                assert row is not None
-                is_sound = self._clocks.are_sound(row["clock"])
-                telemetry.timers_waiting_for_clocks.labels(self._service).set(not is_sound)
-                if not is_sound:
-                    return False
-                rows = await tx.connection.fetch(_TAKE, kind, row["now"], _BATCH)
+                rows = await tx.connection.fetch(_TAKE, kind, seen["now"], _BATCH)
                 if rows:
-                    await on_due(tx, [Timer(**row) for row in rows], row["now"])
+                    await self._handlers[kind](tx, [Timer(**row) for row in rows], seen["now"])
             telemetry.timers_fired.labels(self._service, kind).inc(len(rows))
             is_more = is_more or len(rows) == _BATCH
         return is_more

@@ -15,7 +15,7 @@ from capacity.entrypoints.api.forms import ReportForm
 from capacity.entrypoints.api.lines import read_line
 from chassis.auth import Caller, Keyring
 from chassis.errors import Rejected
-from chassis.records import Reading, Received, Record, Submissions, Take
+from chassis.records import SOON_SECONDS, Reading, Received, Record, Submissions, Take
 from chassis.roles import REPORTERS, Role
 from chassis.sql import Transaction
 from contracts.capacity import REPORTS, ReportV1
@@ -41,7 +41,7 @@ def holds(ages: AgeLimits) -> Reading:
         unit_ids = [unit_id for key in keys if (unit_id := _id(key))]
         await note_parked_holds(SqlWork(tx, ages), unit_ids, is_parked=is_parked)
 
-    return Reading(HOLDS, {HoldsChangedV1: keep}, on_parked=note_parked)
+    return Reading(HOLDS, {HoldsChangedV1: keep}, on_parked=note_parked, within_seconds=SOON_SECONDS)
 
 
 def _holds(received: Received[HoldsChangedV1]) -> UnitHolds:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chassis.records import Handler, Reading, Received
+from chassis.records import SOON_SECONDS, Handler, Reading, Received
 from chassis.sql import Transaction
 from contracts.capacity import UNITS, UnitChangedV1
 from contracts.triage import CASES, CaseClosedV1, CaseHandedOverV1, PlacementRequestedV1
@@ -18,8 +18,10 @@ def readings(policy: Policy) -> tuple[Reading, ...]:
     """Topic by topic, what is done with its events."""
     ending = _ending(policy)
     return (
-        Reading(CASES, {PlacementRequestedV1: _opening(policy), CaseHandedOverV1: ending, CaseClosedV1: ending}),
-        Reading(UNITS, {UnitChangedV1: _projecting(policy)}),
+        Reading(
+            CASES, {PlacementRequestedV1: _opening(policy), CaseHandedOverV1: ending, CaseClosedV1: ending}, within_seconds=SOON_SECONDS
+        ),
+        Reading(UNITS, {UnitChangedV1: _projecting(policy)}, within_seconds=SOON_SECONDS),
     )
 
 

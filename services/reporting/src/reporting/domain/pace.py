@@ -29,8 +29,8 @@ class Pace(Generic[Thing]):
         return list(self._rested_at)
 
     def next_in_seconds(self, now: float) -> float | None:
-        """When the first of them has rested; None when nothing rests."""
-        return max(0.0, min(self._rested_at.values()) - now) if self._rested_at else None
+        """When the first of those that rest has rested; None when nothing rests."""
+        return min((until - now for until in self._rested_at.values() if until > now), default=None)
 
 
 def pause_after_seconds(figures: int) -> float:

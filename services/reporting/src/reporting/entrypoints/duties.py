@@ -23,10 +23,11 @@ def publishing(publish: PublishFigures) -> Duty:
         while True:
             # Cleared before the look: what is touched during it wakes us again.
             touched.clear()
-            if taken := await publish():
-                await asyncio.sleep(pause_after_seconds(taken))
-                continue
+            # Only what rests now can be left behind by this look, and is worth another one.
             rested_in = publish.pace.next_in_seconds(publish.clock())
+            if pause := pause_after_seconds(await publish()):
+                await asyncio.sleep(pause)
+                continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(touched.wait(), timeout=_POLL_SECONDS if rested_in is None else rested_in)
 

@@ -1,6 +1,6 @@
 """What reporting does with the topics of capacity and placement; the chassis gives it batches and commits them."""
 
-from chassis.records import Reading
+from chassis.records import SOON_SECONDS, Reading
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1
 from contracts.placement import HOLDS, PLACEMENTS, HoldsChangedV1
 from reporting.application.count_placements import COUNTED, CountPlacements
@@ -19,8 +19,8 @@ def readings(contributions: Contributions, feed: Feed, counts: PlacementCounts) 
     """Topic by topic, what is done with its events."""
     count = CountPlacements(counts)
     return (
-        Reading(UNITS, {UnitChangedV1: ProjectUnits(contributions)}, on_parked=NoteParked(contributions, UNITS.name)),
-        Reading(HOLDS, {HoldsChangedV1: ProjectHolds(contributions)}, on_parked=NoteParked(contributions, HOLDS.name)),
+        Reading(UNITS, {UnitChangedV1: ProjectUnits(contributions)}, NoteParked(contributions, UNITS.name)),
+        Reading(HOLDS, {HoldsChangedV1: ProjectHolds(contributions)}, NoteParked(contributions, HOLDS.name), SOON_SECONDS),
         Reading(OBSERVATIONS, {ObservationRecordedV1: RecordObservations(feed)}, within_seconds=_BY_DAY_SECONDS),
         Reading(FLOWS, {FlowRecordedV1: RecordAdmissions(feed)}, within_seconds=_BY_DAY_SECONDS),
         Reading(PLACEMENTS, dict.fromkeys(COUNTED, count), within_seconds=_BY_DAY_SECONDS),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from chassis.records import Reading, Received
+from chassis.records import SOON_SECONDS, Reading, Received
 from chassis.sql import Transaction
 from contracts.placement import PLACEMENTS, PlacementHeartbeatV1
 from triage.adapters.sql.work import SqlWork
@@ -13,7 +13,8 @@ from triage.application.follow_placements import FOLLOWED, Told, doubt_journeys,
 
 def placements() -> Reading:
     """What is done with the topic of placements."""
-    return Reading(PLACEMENTS, {**dict.fromkeys(FOLLOWED, follow), PlacementHeartbeatV1: hear}, on_parked=note_parked)
+    handlers = {**dict.fromkeys(FOLLOWED, follow), PlacementHeartbeatV1: hear}
+    return Reading(PLACEMENTS, handlers, on_parked=note_parked, within_seconds=SOON_SECONDS)
 
 
 async def follow(tx: Transaction, received: Sequence[Received[Any]]) -> None:
