@@ -12,7 +12,8 @@ from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, Cohort, Sector, Urgency
 from contracts.geography import UNKNOWN_ROAZ, municipalities, place_of_vr
 from placement.adapters.sql.candidates import SqlChoice
-from placement.adapters.sql.units import UNIT_COLUMNS, SqlUnits, unit_of
+from placement.adapters.sql.units import UNIT_COLUMNS, unit_of
+from placement.adapters.sql.work import SqlWork
 from placement.application.candidates import candidates, explained
 from placement.domain.matching import Exclusion, rank, refusals
 from placement.domain.regions import search_order
@@ -24,7 +25,7 @@ PLACES = municipalities(NOW.date())
 CARE_TYPES = [CareType.ELV_HOOG, CareType.ELV_LAAG, CareType.GRZ, CareType.WLZ_CRISIS, CareType.HOSPICE, CareType.WZD_PLEK]
 FEATURES = {
     "isolation": [True, False, "ja"],
-    "oxygen_l_min": [0, 2, 2.5, 5, "5", True],
+    "oxygen_l_min": [-1, 0, 2, 2.5, 5, "5", True],
     "wzd": [True, False],
     "lift": [True, 1],
     "night_nursing": [True],
@@ -111,7 +112,7 @@ async def choice(placement):
     """Six hundred units that differ in everything that decides, on one connection."""
     chance = random.Random(4)
     async with placement.database.begin() as tx:
-        await SqlUnits(tx.connection).project([(a_unit(number, chance), 1) for number in range(1, 601)])
+        await SqlWork(tx, placement.settings.policy).units.project([(a_unit(number, chance), 1) for number in range(1, 601)])
         await tx.connection.execute(
             "update units set held = (get_byte(uuid_send(unit_id), 15) % 3) * 1, claimed = get_byte(uuid_send(unit_id), 15) % 2"
         )

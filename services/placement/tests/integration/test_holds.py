@@ -63,6 +63,16 @@ async def test_no_place_is_given_on_a_figure_that_is_unknown_too_old_or_closed(p
         assert (refused.value.problem, refused.value.status) == ("place-gone", 409)
 
 
+async def test_a_unit_with_more_places_is_asked_once_by_one_request(placement):
+    unit_id, case_id = await placement.unit(2), await placement.request()
+    await placement.offered(case_id, unit_id)
+
+    with pytest.raises(Rejected):
+        await placement.make_offers(case_id, unit_id)
+
+    assert await placement.held_by_all_accounts(unit_id) == 1
+
+
 async def test_units_that_have_no_place_do_not_keep_others_from_being_asked(placement):
     case_id = await placement.request()
     full, free, other_care = await placement.unit(0), await placement.unit(1), await placement.unit(1, care_type=CareType.GRZ)

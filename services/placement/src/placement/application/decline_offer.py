@@ -12,7 +12,7 @@ from placement.application.answering import question
 from placement.application.events import offer_declined, refusal_reported
 from placement.application.holds import end_hold, settle
 from placement.application.ports import Work
-from placement.application.searching import after_offers_ended
+from placement.application.searching import after_offer_ended
 from placement.application.telling import too_late
 from placement.domain.answers import may_decline
 from placement.domain.offer import Offer
@@ -55,6 +55,6 @@ async def decline_offer(work: Work, offer_id: UUID, token: str, reason: str, *, 
     if code is DeclineReason.VOL:
         await work.units.set_full(declined.unit_id, now)
     work.publish(PLACEMENTS, offer_declined(declined, asked.unit, reason, now), key=key)
-    await after_offers_ended(work, [asked.request], now)
+    await after_offer_ended(work, asked.request, now, is_asked=bool(asked.others))
     await settle(work, {declined.unit_id}, now)
     return declined

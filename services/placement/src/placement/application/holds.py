@@ -11,7 +11,7 @@ from placement.application.events import holds_changed
 from placement.application.ports import Due, Value, Work
 from placement.application.timers import UNIT_OVERCOMMITTED
 from placement.domain.offer import Offer
-from placement.domain.states import HOLDING, PLACEMENTS_NOW, OfferStatus
+from placement.domain.states import PLACEMENTS_NOW, OfferStatus
 from placement.domain.webhook import Told
 
 log = structlog.get_logger(__name__)
@@ -37,24 +37,12 @@ async def settle(work: Work, unit_ids: Collection[UUID], now: datetime) -> None:
     """
     if not unit_ids:
         return
-    noted = await work.units.note_overcommitted(unit_ids, now)
-    begin = [unit_id for unit_id, begins in noted.items() if begins]
+    units = await work.offers.settle(unit_ids, now)
     at = now + work.policy.overcommitted_for
-    await work.timers.set(UNIT_OVERCOMMITTED, [Due(f"{unit_id}/{now.timestamp():.6f}", at) for unit_id in begin])
-    if over := [unit_id for unit_id, begins in noted.items() if not begins]:
-        for offer in await work.offers.at_units(over, PLACEMENTS_NOW):
-            if offer.needs_confirmation:
+    await work.timers.set(UNIT_OVERCOMMITTED, [Due(f"{unit.unit_id}/{now.timestamp():.6f}", at) for unit in units if unit.begins])
+    for unit in units:
+        for offer in unit.held if unit.begins is False else ():
+            if offer.needs_confirmation and offer.status in PLACEMENTS_NOW:
                 await work.offers.change(offer, needs_confirmation=False)
-
-    units = await work.units.read(unit_ids)
-    held = await work.offers.at_units(unit_ids, HOLDING)
-    absorbed = await work.offers.absorbed_lately(unit_ids, now)
-    for unit_id in sorted(units):
-        event = holds_changed(
-            unit_id,
-            [offer for offer in held if offer.unit_id == unit_id],
-            [offer for offer in absorbed if offer.unit_id == unit_id],
-            units[unit_id].full_since,
-            now,
-        )
-        work.publish(HOLDS, event, key=str(unit_id))
+        event = holds_changed(unit.unit_id, unit.held, unit.absorbed, unit.full_since, now)
+        work.publish(HOLDS, event, key=str(unit.unit_id))

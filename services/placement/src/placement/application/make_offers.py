@@ -51,13 +51,7 @@ async def make_offers(
     deadline = _deadline(work, request, answer_by, now)
 
     units = await work.units.locked(unit_ids)
-    asked = {offer.unit_id for offer in await work.offers.of_requests([case_id], {OfferStatus.OFFERED})}
-    results: list[OfferResult] = []
-    for unit_id in unit_ids:
-        result = await _offer(work, request, units.get(unit_id), asked, answer_by=deadline, now=now, who=who)
-        if isinstance(result, Offer):
-            asked.add(unit_id)
-        results.append(result)
+    results = [await _offer(work, request, units.get(unit_id), answer_by=deadline, now=now, who=who) for unit_id in unit_ids]
     offers = [result for result in results if isinstance(result, Offer)]
     if not offers:
         raise Rejected("place-gone", "None of these units has a place that can be offered.", status=409)
@@ -80,15 +74,14 @@ def _deadline(work: Work, request: Request, answer_by: datetime | None, now: dat
     return answer_by
 
 
-async def _offer(
-    work: Work, request: Request, unit: Unit | None, asked: set[UUID], *, answer_by: datetime, now: datetime, who: Caller
-) -> OfferResult:
+async def _offer(work: Work, request: Request, unit: Unit | None, *, answer_by: datetime, now: datetime, who: Caller) -> OfferResult:
     if unit is None:
         return Rejected("unit-not-found", "There is no such unit.", status=404)
-    if unit.unit_id in asked:
+    is_suitable = not any(reason in _NEVER_OFFERED for reason in refusals(request, unit, now))
+    if is_suitable and (offer := await offer_place(work, request, unit, answer_by, now=now, made_by=who.subject)):
+        return offer
+    if any(offer.unit_id == unit.unit_id for offer in await work.offers.of_requests([request.case_id], {OfferStatus.OFFERED})):
         return Rejected("already-offered", "This unit is being asked already.", status=409)
-    if any(reason in _NEVER_OFFERED for reason in refusals(request, unit, now)):
+    if not is_suitable:
         return Rejected("unit-unsuitable", "This unit does not give the care that is needed.")
-    if not await work.units.grant(unit.unit_id):
-        return Rejected("place-gone", "There is no place any more.", status=409)
-    return await offer_place(work, request, unit, answer_by, now=now, made_by=who.subject)
+    return Rejected("place-gone", "There is no place any more.", status=409)

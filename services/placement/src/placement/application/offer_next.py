@@ -1,6 +1,6 @@
 """Nobody acts, or nobody took the patient: the next candidate gets its offer by itself."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from placement.application.offering import default_answer_by, offer_place
 from placement.application.ports import Work
 from placement.application.searching import go_on_at
 from placement.domain.matching import rank
+from placement.domain.offer import Offer
 from placement.domain.request import Request
 from placement.domain.states import OfferStatus, RequestStatus
 from placement.domain.unit import Unit
@@ -37,8 +38,7 @@ async def offer_next(work: Work, case_ids: Collection[UUID], now: datetime) -> N
         now: the database's clock.
     """
     known = await work.requests.locked(case_ids)
-    asked = {offer.case_id for offer in await work.offers.of_requests(list(known), {OfferStatus.OFFERED})}
-    due = [one for one in known.values() if _is_due(one, now) and one.case_id not in asked]
+    due = [one for one in await _with_asked_units(work, known) if _is_due(one, now)]
     searches = [await _search(work, request, now) for request in sorted(due, key=_first_served)]
 
     units = await work.units.locked({unit.unit_id for search in searches for unit in search.candidates})
@@ -48,15 +48,14 @@ async def offer_next(work: Work, case_ids: Collection[UUID], now: datetime) -> N
             await work.requests.move(
                 search.request, RequestStatus.BIJ_LCPS, region_index=search.request.region_index, asked_in_region=0, unattended_at=None
             )
-        elif unit := await _granted(work, [units[unit.unit_id] for unit in search.candidates]):
-            await offer_place(work, search.request, unit, default_answer_by(work, search.request, now), now=now, made_by=None)
+        elif offer := await _offer(work, search.request, [units[unit.unit_id] for unit in search.candidates], now):
             await work.requests.change(
                 search.request,
                 region_index=search.request.region_index,
                 asked_in_region=search.request.asked_in_region + 1,
                 unattended_at=None,
             )
-            touched.add(unit.unit_id)
+            touched.add(offer.unit_id)
         else:
             # All of them went to others meanwhile.
             stays = await work.requests.change(
@@ -64,6 +63,17 @@ async def offer_next(work: Work, case_ids: Collection[UUID], now: datetime) -> N
             )
             await go_on_at(work, stays, now)
     await settle(work, touched, now)
+
+
+async def _with_asked_units(work: Work, requests: Mapping[UUID, Request]) -> list[Request]:
+    """Of these locked requests those that nobody has to answer, with whom was asked in their rounds."""
+    asked: dict[UUID, set[UUID]] = {case_id: set() for case_id in requests}
+    for offer in await work.offers.of_requests(list(requests), set(OfferStatus)):
+        if offer.is_open:
+            asked.pop(offer.case_id, None)
+        elif offer.case_id in asked and offer.round == requests[offer.case_id].round:
+            asked[offer.case_id].add(offer.offered_unit_id)
+    return [replace(requests[case_id], asked_units=frozenset(units)) for case_id, units in asked.items()]
 
 
 def _is_due(request: Request, now: datetime) -> bool:
@@ -87,8 +97,8 @@ async def _search(work: Work, request: Request, now: datetime) -> _Search:
     return _Search(request, ())
 
 
-async def _granted(work: Work, units: list[Unit]) -> Unit | None:
+async def _offer(work: Work, request: Request, units: Sequence[Unit], now: datetime) -> Offer | None:
     for unit in units:
-        if await work.units.grant(unit.unit_id):
-            return unit
+        if offer := await offer_place(work, request, unit, default_answer_by(work, request, now), now=now, made_by=None):
+            return offer
     return None

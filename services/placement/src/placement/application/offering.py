@@ -1,4 +1,4 @@
-"""A place that was just granted becomes an offer."""
+"""A place is taken and offered."""
 
 import secrets
 from datetime import datetime
@@ -15,8 +15,8 @@ from placement.domain.unit import Unit
 from placement.domain.webhook import Told
 
 
-async def offer_place(work: Work, request: Request, unit: Unit, answer_by: datetime, *, now: datetime, made_by: str | None) -> Offer:
-    """Store and tell an offer of a place that the counter has; by nobody when the search went on by itself."""
+async def offer_place(work: Work, request: Request, unit: Unit, answer_by: datetime, *, now: datetime, made_by: str | None) -> Offer | None:
+    """Take a place at a locked unit and offer it, by nobody when the search went on by itself; None when there is none to take."""
     offer = Offer(
         offer_id=uuid4(),
         case_id=request.case_id,
@@ -41,7 +41,8 @@ async def offer_place(work: Work, request: Request, unit: Unit, answer_by: datet
         absorbed_version=None,
         version=1,
     )
-    await work.offers.add(offer)
+    if not await work.offers.grant(offer):
+        return None
     await work.webhooks.tell(offer.offer_id, Told.OFFER_MADE)
     await work.timers.set(OFFER_EXPIRES, [Due(str(offer.offer_id), answer_by)])
     work.publish(PLACEMENTS, offer_made(offer, unit), key=str(request.case_id))

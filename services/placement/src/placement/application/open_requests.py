@@ -29,15 +29,12 @@ async def open_requests(work: Work, events: Sequence[PlacementRequestedV1]) -> N
     """
     for event in events:
         _check(event)
+    known = dict(await work.requests.locked({event.case_id for event in events}))
     now = await work.now()
-    cases = {event.case_id for event in events}
-    known = dict(await work.requests.locked(cases))
-    ended = await work.requests.remembered_ends(cases)
     for event in events:
         before = known.get(event.case_id)
-        if event.round <= max(ended.get(event.case_id, 0), before.round if before else 0):
-            continue
-        known[event.case_id] = await _open(work, event, before, now)
+        if (before is None or event.round > before.round) and (opened := await _open(work, event, before, now)):
+            known[event.case_id] = opened
 
 
 def _check(event: PlacementRequestedV1) -> None:
@@ -47,16 +44,15 @@ def _check(event: PlacementRequestedV1) -> None:
         raise Rejected("unknown-region", "There is no such region.")
 
 
-async def _open(work: Work, event: PlacementRequestedV1, before: Request | None, now: datetime) -> Request:
+async def _open(work: Work, event: PlacementRequestedV1, before: Request | None, now: datetime) -> Request | None:
     if before is not None and before.status is not RequestStatus.CLOSED:
         (before,) = await end_requests(work, [before], {before.case_id: RequestEnd.REPLACED}, now)
     request = _request_of(event, now, unattended_at=now + work.policy.unattended_after[event.urgency])
     if before is not None:
         request = await work.requests.renew(before, request)
-    else:
-        is_new = await work.requests.add(request)
-        # The events of a case come one after the other, and nobody else opens requests.
-        assert is_new
+    elif not await work.requests.add(request):
+        # It had ended before it came, which is remembered only of a case that never asked.
+        return None
     work.publish(PLACEMENTS, request_opened(request), key=str(request.case_id))
     assert request.unattended_at is not None
     await wake_at(work, request, request.unattended_at)

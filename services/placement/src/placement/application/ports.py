@@ -33,14 +33,28 @@ class Due:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is held at a unit, by the end of a transaction."""
+
+    unit_id: UUID
+    full_since: datetime | None
+    begins: bool | None
+    """Whether more is held than is free from now on (True), or no longer (False); None when that is as it was."""
+    held: Sequence[Offer]
+    """Oldest first."""
+    absorbed: Sequence[Offer]
+    """Those whom the unit's own figures contain since not long ago."""
+
+
 class Requests(Protocol):
     """Requests; their id is that of the case."""
 
     async def locked(self, case_ids: Collection[UUID]) -> Mapping[UUID, Request]:
-        """Lock these requests in the order of their ids, then read them; unknown ones are left out."""
+        """Lock and read these requests in the order of their ids, without who was asked; unknown ones are left out."""
 
     async def add(self, request: Request) -> bool:
-        """Store a new one; False when the case has one already, by somebody else who was first."""
+        """Store a new one; False when its round had ended before we heard of it."""
 
     async def move(self, request: Request, to: RequestStatus, **changes: Value) -> Request:
         """Change the status of a locked request, and these columns with it."""
@@ -54,9 +68,6 @@ class Requests(Protocol):
     async def remember_end(self, case_id: UUID, round_: int, how: RequestEnd, now: datetime) -> None:
         """Remember that what a case asks in this round, or asked earlier, has ended before we heard of it."""
 
-    async def remembered_ends(self, case_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        """By case, the last round that had ended before we heard of it."""
-
 
 class Offers(Protocol):
     """Offers, which are also holds and placements."""
@@ -65,7 +76,7 @@ class Offers(Protocol):
         """Read without a lock, to know whose request must be locked."""
 
     async def locked(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
-        """Lock these offers in the order of their ids, then read them."""
+        """Lock and read these offers in the order of their ids."""
 
     async def of_requests(self, case_ids: Collection[UUID], among: Collection[OfferStatus]) -> Sequence[Offer]:
         """The offers in these states, oldest first; under the lock of their requests no others can come."""
@@ -73,10 +84,14 @@ class Offers(Protocol):
     async def at_units(self, unit_ids: Collection[UUID], among: Collection[OfferStatus]) -> Sequence[Offer]:
         """The offers in these states whose place is at these units, oldest first."""
 
-    async def absorbed_lately(self, unit_ids: Collection[UUID], now: datetime) -> Sequence[Offer]:
-        """Those whom these units' own figures contain since not long ago."""
+    async def grant(self, offer: Offer) -> bool:
+        """Take one place for this offer and store it, both or neither; its request and unit are locked.
 
-    async def add(self, offer: Offer) -> None: ...
+        False when there is none by the last known figure and the database's clock, and when the unit is being asked already.
+        """
+
+    async def settle(self, unit_ids: Collection[UUID], now: datetime) -> Sequence[Standing]:
+        """Note where more is held than is free from now on, and where no longer; give how these locked units stand, by their ids."""
 
     async def move(self, offer: Offer, to: OfferStatus, **changes: Value) -> Offer | None:
         """Change the status, if it still is what we read and the clock allows it; None when not."""
@@ -89,19 +104,16 @@ class Units(Protocol):
     """Units, always locked in the order of their ids before anything is read."""
 
     async def locked(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
-        """Lock these units, then read them; unknown ones are left out."""
+        """Lock and read these units; unknown ones are left out."""
 
-    async def read(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
-        """Read units that this transaction has locked already, as they are by now."""
+    async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> Mapping[UUID, Unit]:
+        """Store the whole states of these units, each with its version, keeping what is held there; new ones are added.
 
-    async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> None:
-        """Store the whole states of these units, each with its version, keeping what is held there; new ones are added."""
+        Gives them as they are now, without those of which something newer was known.
+        """
 
     async def suitable(self, request: Request) -> Sequence[Unit]:
         """The units in the region that is looked in now which give this care and have a place, read without a lock."""
-
-    async def grant(self, unit_id: UUID) -> bool:
-        """Take one place, if there is one by the last known figure and the database's clock."""
 
     async def give_back(self, unit_id: UUID, offer_id: UUID) -> None:
         """One place less is held, unless the unit's figures contain it and it did not count."""
@@ -114,9 +126,6 @@ class Units(Protocol):
 
     async def set_full(self, unit_id: UUID, since: datetime) -> None:
         """Nothing is free until an observation later than this."""
-
-    async def note_overcommitted(self, unit_ids: Collection[UUID], now: datetime) -> Mapping[UUID, bool]:
-        """Remember since when more is held than is free; gives the units where that begins now (True) or is over (False)."""
 
 
 class Timers(Protocol):
@@ -164,7 +173,7 @@ class Work(Protocol):
     def webhooks(self) -> Webhooks: ...
 
     async def now(self) -> datetime:
-        """The database's clock, which tests can shift."""
+        """The database's clock, which tests can shift, when this transaction last locked something."""
 
     def publish(self, topic: Topic, event: Event, *, key: str) -> None:
         """Send this event when, and only when, this transaction commits."""

@@ -26,11 +26,11 @@ async def project_units(work: Work, told: Sequence[Told]) -> None:
     """
     newest = {one.event.unit_id: one for one in told}
     before = await work.units.locked(newest)
-    await work.units.project([(one.event, one.version) for one in newest.values()])
+    projected = await work.units.project([(one.event, one.version) for one in newest.values()])
     if not before:
         return
     now = await work.now()
-    after = await work.units.read(before)
+    after = {unit_id: projected.get(unit_id, unit) for unit_id, unit in before.items()}
     absorbed = await absorb(work, after.values(), now)
     renamed = [unit_id for unit_id, unit in after.items() if unit.includes_holds != before[unit_id].includes_holds]
     if renamed:

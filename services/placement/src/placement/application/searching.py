@@ -27,7 +27,12 @@ async def after_offers_ended(work: Work, requests: Collection[Request], now: dat
     """Of these locked requests, let those go on at once that nobody has to answer any more."""
     asked: set[UUID] = {offer.case_id for offer in await work.offers.of_requests([one.case_id for one in requests], {OfferStatus.OFFERED})}
     for request in requests:
-        if request.status is RequestStatus.OPEN and request.case_id not in asked:
-            await go_on_at(work, request, now)
-        else:
-            await work.requests.change(request)
+        await after_offer_ended(work, request, now, is_asked=request.case_id in asked)
+
+
+async def after_offer_ended(work: Work, request: Request, now: datetime, *, is_asked: bool) -> None:
+    """Let a locked request go on at once, unless somebody else still has to answer it."""
+    if request.status is RequestStatus.OPEN and not is_asked:
+        await go_on_at(work, request, now)
+    else:
+        await work.requests.change(request)

@@ -20,8 +20,8 @@ async def withdraw_for_case(work: Work, events: Sequence[CaseHandedOverV1 | Case
     ends = {event.case_id: how for event in events if (how := _how(event)) is not None}
     if not ends:
         return
-    now = await work.now()
     known = await work.requests.locked(ends)
+    now = await work.now()
     for case_id, how in ends.items():
         if case_id not in known:
             await work.requests.remember_end(case_id, _FIRST_ROUND, how, now)

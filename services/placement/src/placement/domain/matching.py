@@ -107,6 +107,7 @@ class Ranking:
 
 def rank(request: Request, units: Iterable[Unit], now: datetime) -> Ranking:
     """Order the units that may take this patient, best first, each with the reasons for its place."""
+    wanted = Place(request.municipality, request.region, request.roaz)
     candidates = []
     left_out: Counter[Exclusion] = Counter()
     for unit in units:
@@ -114,7 +115,7 @@ def rank(request: Request, units: Iterable[Unit], now: datetime) -> Ranking:
         if reasons:
             left_out[reasons[0]] += 1
         else:
-            candidates.append(_scored(request, unit, now))
+            candidates.append(_scored(request, wanted, unit, now))
     return Ranking(tuple(sorted(candidates, key=lambda candidate: candidate.order)), dict(left_out))
 
 
@@ -137,13 +138,13 @@ def refusals(request: Request, unit: Unit, now: datetime) -> tuple[Exclusion, ..
 
 def needed_oxygen(request: Request) -> float:
     """Litres a minute; 0 when none is needed."""
-    needed = request.needs.get(OXYGEN, 0)
-    return float(needed) if isinstance(needed, int | float) and not isinstance(needed, bool) else 0.0
+    return _litres(request.needs)
 
 
 def needed_features(request: Request) -> frozenset[str]:
     """What a unit must state that it offers; not what every place of this care type offers by nature."""
-    return frozenset(name for name in YES_OR_NO if request.needs.get(name) is True) - _BY_NATURE.get(request.care_type, frozenset())
+    needed = frozenset([name for name, value in request.needs.items() if value is True and name in YES_OR_NO])
+    return needed - _BY_NATURE.get(request.care_type, frozenset())
 
 
 def _is_where_wanted(request: Request, unit: Unit) -> bool:
@@ -153,9 +154,13 @@ def _is_where_wanted(request: Request, unit: Unit) -> bool:
 
 def _unmet(request: Request, unit: Unit) -> list[Exclusion]:
     unmet = [YES_OR_NO[name] for name in needed_features(request) if unit.features.get(name) is not True]
-    offered = unit.features.get(OXYGEN, 0)
-    litres = float(offered) if isinstance(offered, int | float) and not isinstance(offered, bool) else 0.0
-    return [*unmet, Exclusion.ZUURSTOF] if litres < needed_oxygen(request) else unmet
+    needed = needed_oxygen(request)
+    return [*unmet, Exclusion.ZUURSTOF] if needed > 0 and _litres(unit.features) < needed else unmet
+
+
+def _litres(stated: Mapping[str, bool | float | str]) -> float:
+    litres = stated.get(OXYGEN, 0)
+    return float(litres) if isinstance(litres, int | float) and not isinstance(litres, bool) else 0.0
 
 
 def _without_a_place(unit: Unit, now: datetime) -> list[Exclusion]:
@@ -169,8 +174,8 @@ def _without_a_place(unit: Unit, now: datetime) -> list[Exclusion]:
     return [] if unit.available(now) else [Exclusion.GEEN_PLEK]
 
 
-def _scored(request: Request, unit: Unit, now: datetime) -> Candidate:
-    near = nearness(Place(request.municipality, request.region, request.roaz), Place(unit.municipality, unit.vr, unit.roaz))
+def _scored(request: Request, wanted: Place, unit: Unit, now: datetime) -> Candidate:
+    near = nearness(wanted, Place(unit.municipality, unit.vr, unit.roaz))
     available = unit.available(now) or 0
     parts = {
         "nearness": _NEARNESS[near],

@@ -64,12 +64,12 @@ async def assess_case(work: Work, case_id: UUID, given: Answers, *, packs: Packs
         assessed_at=now,
     )
     after = case.assessed(assessment)
-    await work.cases.write([after])
-    await _tell(work, after, assessment, who)
+    await work.cases.write([after], _entries(after, assessment, who))
+    _tell(work, after, assessment)
     return after
 
 
-async def _tell(work: Work, case: Case, assessment: Assessment, who: Caller) -> None:
+def _entries(case: Case, assessment: Assessment, who: Caller) -> list[Entry]:
     now = assessment.assessed_at
     facts = {
         "protocol": assessment.protocol,
@@ -82,6 +82,13 @@ async def _tell(work: Work, case: Case, assessment: Assessment, who: Caller) -> 
         "criterion": assessment.criterion,
     }
     entries = [Entry(case.case_id, Happened.GETRIEERD, now, who.subject, facts)]
+    if case.handed_over_at is not None:
+        entries.append(Entry(case.case_id, Happened.OVERGEDRAGEN_112, now, who.subject, {"urgency": assessment.urgency}))
+    return entries
+
+
+def _tell(work: Work, case: Case, assessment: Assessment) -> None:
+    now = assessment.assessed_at
     work.publish(
         CASES,
         CaseAssessedV1(
@@ -97,6 +104,4 @@ async def _tell(work: Work, case: Case, assessment: Assessment, who: Caller) -> 
         key=str(case.case_id),
     )
     if case.handed_over_at is not None:
-        entries.append(Entry(case.case_id, Happened.OVERGEDRAGEN_112, now, who.subject, {"urgency": assessment.urgency}))
         work.publish(CASES, CaseHandedOverV1(case_id=case.case_id, urgency=assessment.urgency, handed_over_at=now), key=str(case.case_id))
-    await work.timeline.add(entries, now)

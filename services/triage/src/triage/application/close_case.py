@@ -22,7 +22,6 @@ async def close_case(work: Work, case_id: UUID, outcome: ClosureOutcome, *, seen
     require_match(seen, case.version)
     now = await work.now()
     after = case.closed(outcome, now)
-    await work.cases.write([after])
-    await work.timeline.add([Entry(case_id, Happened.GESLOTEN, now, who.subject, {"outcome": outcome})], now)
+    await work.cases.write([after], [Entry(case_id, Happened.GESLOTEN, now, who.subject, {"outcome": outcome})])
     work.publish(CASES, CaseClosedV1(case_id=case_id, outcome=outcome, closed_at=now), key=str(case_id))
     return after

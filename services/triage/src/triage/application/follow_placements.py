@@ -22,7 +22,6 @@ from contracts.placement import (
     TransportLeftV1,
 )
 from triage.application.ports import Acceptance, Work
-from triage.domain.case import Case
 from triage.domain.journey import Journey, Place
 from triage.domain.timeline import Entry, Happened
 
@@ -55,8 +54,7 @@ class Told:
 
 async def follow_placements(work: Work, told: Sequence[Told]) -> None:
     """Take in a run of events, in the order of the topic; cases that are not known here are passed over."""
-    before = await work.cases.locked({one.event.case_id for one in told})
-    cases = dict(before)
+    cases = dict(await work.cases.locked({one.event.case_id for one in told}))
     entries: list[Entry] = []
     begun: list[Acceptance] = []
     ended: list[tuple[UUID, UUID | None, int]] = []
@@ -76,16 +74,15 @@ async def follow_placements(work: Work, told: Sequence[Told]) -> None:
             ended.append((event.case_id, event.offer_id, one.version))
         elif isinstance(event, RequestClosedV1) and event.how is not RequestEnd.ADMITTED:
             ended.append((event.case_id, None, one.version))
-    await work.cases.write([case for case_id, case in cases.items() if case != before[case_id]])
-    await work.timeline.add(entries, await work.now())
+    await work.cases.write(cases.values(), entries)
     await work.acceptances.begin(begun)
     await work.acceptances.end(ended)
 
 
 async def doubt_journeys(work: Work, case_ids: Sequence[UUID], *, is_uncertain: bool) -> None:
     """Mark the cases of which an event could not be read, and those of which all was read after all."""
-    cases: Sequence[Case] = [case.uncertain(is_uncertain) for case in (await work.cases.locked(case_ids)).values()]
-    await work.cases.write(cases)
+    cases = [case.uncertain(is_uncertain) for case in (await work.cases.locked(case_ids)).values()]
+    await work.cases.write(cases, [])
 
 
 def _after(journey: Journey, event: Followed) -> Journey:

@@ -32,19 +32,14 @@ class Acceptance:
 class Cases(Protocol):
     """Cases, locked in the order of their ids before they are read."""
 
-    async def add(self, case: Case) -> None: ...
+    async def add(self, case: Case, entry: Entry) -> None:
+        """Store a new case with what happened."""
 
     async def locked(self, case_ids: Collection[UUID]) -> Mapping[UUID, Case]:
         """Lock these cases until the transaction ends, then read them; unknown ones are left out."""
 
-    async def write(self, cases: Collection[Case]) -> None:
-        """Store locked cases, and tell those who watch."""
-
-
-class Timeline(Protocol):
-    """What happened; only ever added to."""
-
-    async def add(self, entries: Sequence[Entry], now: datetime) -> None: ...
+    async def write(self, cases: Collection[Case], entries: Sequence[Entry]) -> None:
+        """Store locked cases with what happened to them, and tell those who watch; of one whose version is as it was, only what happened."""
 
 
 class Acceptances(Protocol):
@@ -66,15 +61,13 @@ class Acceptances(Protocol):
 class Vault(Protocol):
     """Who the patients are: the only place where that is known, sealed, and every look at it is written down."""
 
-    async def keep(self, case_id: UUID, patient: Patient, complaint: str) -> None: ...
+    async def keep(self, case_id: UUID, patient: Patient, complaint: str, second_within: timedelta) -> bool:
+        """Keep what was told of a new case; gives whether this person had been heard of within that time, also when two call at once."""
 
     async def keep_wishes(self, case_id: UUID, texts: WishTexts) -> None: ...
 
-    async def open(self, case_id: UUID, who: Caller, now: datetime) -> Identity | None:
-        """Write down who looks, then open it."""
-
-    async def recognise(self, case_id: UUID, patient: Patient, now: datetime, within: timedelta) -> bool:
-        """Remember that this person was heard of now; gives whether they had been within that time, also when two call at once."""
+    async def open(self, case_id: UUID, who: Caller) -> Identity | None:
+        """Write down who looks, and open it."""
 
 
 class Work(Protocol):
@@ -84,13 +77,10 @@ class Work(Protocol):
     def cases(self) -> Cases: ...
 
     @property
-    def timeline(self) -> Timeline: ...
-
-    @property
     def acceptances(self) -> Acceptances: ...
 
     async def now(self) -> datetime:
-        """The database's clock, which tests can shift."""
+        """The database's clock, which tests can shift, when this transaction last locked something."""
 
     def publish(self, topic: Topic, event: Event, *, key: str) -> None:
         """Send this event when, and only when, this transaction commits."""

@@ -30,8 +30,7 @@ async def record_wishes(work: VaultWork, case_id: UUID, wishes: Wishes, texts: W
     if wishes.recorded_at > now + _CLOCK_AHEAD:
         raise Rejected("clock-ahead", "Wishes were recorded before now.", errors=[FieldError("/recorded_at", "is in the future")])
     after = case.with_wishes(wishes)
-    await work.cases.write([after])
     await work.vault.keep_wishes(case_id, texts)
     facts = {name: getattr(wishes, name).choice for name in ("hospital", "ic", "resuscitation", "ventilation")}
-    await work.timeline.add([Entry(case_id, Happened.WENSEN_VASTGELEGD, now, who.subject, facts)], now)
+    await work.cases.write([after], [Entry(case_id, Happened.WENSEN_VASTGELEGD, now, who.subject, facts)])
     return after

@@ -35,12 +35,13 @@ async def register_case(work: VaultWork, contact: Contact, who: Caller, second_c
     Raises:
         Rejected: 422 when there is no such municipality.
     """
+    case_id = uuid4()
+    is_second_contact = await work.vault.keep(case_id, contact.patient, contact.complaint, second_contact_within)
     now = await work.now()
     try:
         place = place_of_municipality(contact.municipality, local_day(now))
     except UnknownPlace as unknown:
         raise Rejected("unknown-place", "There is no such place.", errors=[FieldError("/municipality", str(unknown))]) from None
-    case_id = uuid4()
     case = Case(
         case_id=case_id,
         version=1,
@@ -51,15 +52,13 @@ async def register_case(work: VaultWork, contact: Contact, who: Caller, second_c
         vr=place.vr,
         roaz=place.roaz,
         needs=contact.needs,
-        is_second_contact=await work.vault.recognise(case_id, contact.patient, now, second_contact_within),
+        is_second_contact=is_second_contact,
         registered_by=who.subject,
         organisation=who.org,
         registered_at=now,
     )
-    await work.cases.add(case)
-    await work.vault.keep(case_id, contact.patient, contact.complaint)
     facts = {"channel": case.channel, "caller_role": case.caller_role, "second_contact": case.is_second_contact}
-    await work.timeline.add([Entry(case_id, Happened.GEREGISTREERD, now, who.subject, facts)], now)
+    await work.cases.add(case, Entry(case_id, Happened.GEREGISTREERD, now, who.subject, facts))
     work.publish(
         CASES,
         CaseRegisteredV1(

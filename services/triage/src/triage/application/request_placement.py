@@ -47,7 +47,6 @@ async def request_placement(work: Work, case_id: UUID, wanted: Wanted, *, seen: 
     except RuleBroken as broken:
         raise refusal(broken) from None
     require_match(seen, case.version)
-    await work.cases.write([after])
     facts = {
         "round": request.round,
         "care_type": request.care_type,
@@ -58,7 +57,7 @@ async def request_placement(work: Work, case_id: UUID, wanted: Wanted, *, seen: 
         "region": request.region,
         "target_group": request.target_group,
     }
-    await work.timeline.add([Entry(case_id, Happened.PLAATS_GEVRAAGD, now, who.subject, facts)], now)
+    await work.cases.write([after], [Entry(case_id, Happened.PLAATS_GEVRAAGD, now, who.subject, facts)])
     work.publish(
         CASES,
         PlacementRequestedV1(

@@ -1,6 +1,6 @@
 """Show who the patient is: to whoever registered them, and to the provider that accepted them last, until the place is given up."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from chassis.auth import Caller
@@ -27,16 +27,15 @@ async def reveal_patient(work: VaultWork, case_id: UUID, who: Caller, silence_li
     case = (await work.cases.locked([case_id])).get(case_id)
     if case is None:
         raise no_such_case()
-    now = await work.now()
     if not owns(who, case.registered_by, case.organisation):
-        await _require_accepted(work, case, who, now, silence_limit)
-    identity = await work.vault.open(case_id, who, now)
+        await _require_accepted(work, case, who, silence_limit)
+    identity = await work.vault.open(case_id, who)
     if identity is None:
         raise no_such_case()
     return identity
 
 
-async def _require_accepted(work: VaultWork, case: Case, who: Caller, now: datetime, silence_limit: timedelta) -> None:
+async def _require_accepted(work: VaultWork, case: Case, who: Caller, silence_limit: timedelta) -> None:
     if who.role not in _ACCEPTING:
         if may_see(who, case):
             raise Rejected("identity-not-yours", "Who the patient is, is shown to whoever registered the contact.", status=403)
@@ -50,7 +49,7 @@ async def _require_accepted(work: VaultWork, case: Case, who: Caller, now: datet
             retry_after_seconds=_TRY_AGAIN_SECONDS,
         )
     heard_at = await work.acceptances.last_heard(acceptance.partition)
-    if heard_at is None or heard_at < now - silence_limit:
+    if heard_at is None or heard_at < await work.now() - silence_limit:
         # Silence may hide a release, so nothing is shown to those who have no right to it after one.
         raise Unavailable(
             "Nothing was heard of placement for a while, so it is not known whether the place still stands.",

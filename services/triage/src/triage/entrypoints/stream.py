@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from chassis.records import SOON_SECONDS, Reading, Received
+from chassis.records import SOON_SECONDS, Handler, Reading, Received
 from chassis.sql import Transaction
+from contracts.event import Event
 from contracts.placement import PLACEMENTS, PlacementHeartbeatV1
 from triage.adapters.sql.work import SqlWork
 from triage.application.follow_placements import FOLLOWED, Told, doubt_journeys, follow_placements
@@ -13,7 +14,7 @@ from triage.application.follow_placements import FOLLOWED, Told, doubt_journeys,
 
 def placements() -> Reading:
     """What is done with the topic of placements."""
-    handlers = {**dict.fromkeys(FOLLOWED, follow), PlacementHeartbeatV1: hear}
+    handlers: dict[type[Event], Handler] = {**dict.fromkeys(FOLLOWED, follow), PlacementHeartbeatV1: hear}
     return Reading(PLACEMENTS, handlers, on_parked=note_parked, within_seconds=SOON_SECONDS)
 
 

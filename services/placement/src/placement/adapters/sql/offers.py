@@ -2,15 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
 
+from chassis.clock import TransactionClock, then_clock
 from chassis.sql import Connection
 from placement.adapters.sql.moving import change_row, move_row
-from placement.adapters.sql.statuses import HOLDING_SQL
-from placement.application.ports import Value
+from placement.adapters.sql.statuses import ABSORBED_SQL, HOLDING_SQL
+from placement.adapters.sql.units import HAS_PLACE, IS_OVERCOMMITTED
+from placement.application.ports import Standing, Value
 from placement.domain.offer import Offer
 from placement.domain.states import OfferStatus
 
@@ -27,7 +30,7 @@ OFFER_COLUMNS = ", ".join(f"r.{name}" for name in _COLUMNS)
 _ABSORBED_TOLD_FOR = timedelta(days=1)
 
 _FIND = f"select {OFFER_COLUMNS} from offers r where offer_id = any($1::uuid[])"
-_LOCK = "select from offers where offer_id = any($1::uuid[]) order by offer_id for update"
+_LOCK = then_clock(f"select {OFFER_COLUMNS} from offers r where offer_id = any($1::uuid[]) order by offer_id for update")
 _OF_REQUESTS = (
     f"select {OFFER_COLUMNS} from offers r where case_id = any($1::uuid[]) and status = any($2::text[]) order by made_at, offer_id"
 )
@@ -37,40 +40,72 @@ select {OFFER_COLUMNS} from offers r
 where unit_id = any($1::uuid[]) and status in {HOLDING_SQL} and status = any($2::text[])
 order by made_at, offer_id
 """
-_ABSORBED = f"""
-select {OFFER_COLUMNS} from offers r
-where unit_id = any($1::uuid[]) and status = 'ABSORBED' and ended_at > $2 order by ended_at, offer_id
+# The counter and the hold in one statement: both or neither. The locks of the request ($2) and of the unit ($4) were waited for before it.
+# The status, $7, is no constant, lest the kept plan looks for the request among all open offers.
+_GRANT = f"""
+with granted as (
+    update units set held = held + 1
+    where unit_id = $4 and {HAS_PLACE}
+        and not exists (select from offers where case_id = $2 and unit_id = $4 and status in ($7))
+    returning unit_id
+)
+insert into offers ({", ".join(_COLUMNS)}) select {", ".join(f"${nth}" for nth in range(1, len(_COLUMNS) + 1))} from granted
+returning true
 """
-_ADD = f"insert into offers ({', '.join(_COLUMNS)}) values ({', '.join(f'${nth}' for nth in range(1, len(_COLUMNS) + 1))})"
+# In a subquery, so that PostgreSQL does not look how many there are and plan anew each time: that costs more than the statement.
+_THESE = "any((select $1::uuid[])::uuid[])"
+# Two reads of offers, because each has an index of its own.
+_SETTLE = f"""
+with noted as (
+    update units set overcommitted_since = case when {IS_OVERCOMMITTED} then $2::timestamptz end
+    where unit_id = {_THESE} and {IS_OVERCOMMITTED} <> (overcommitted_since is not null)
+    returning unit_id, overcommitted_since is not null as begins
+)
+select u.unit_id as at_unit, u.full_since, noted.begins, {OFFER_COLUMNS}
+from units u left join noted on noted.unit_id = u.unit_id left join lateral (
+    select * from offers where unit_id = u.unit_id and status in {HOLDING_SQL}
+    union all
+    select * from offers where unit_id = u.unit_id and status in {ABSORBED_SQL} and ended_at > $3
+) r on true
+where u.unit_id = {_THESE}
+order by u.unit_id, coalesce(r.ended_at, r.made_at), r.offer_id
+"""
 
 
 class SqlOffers:
     """The offers' port."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: TransactionClock) -> None:
         self._connection = connection
+        self._clock = clock
 
     async def find(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
+        if not offer_ids:
+            return {}
         return {row["offer_id"]: offer_of(row) for row in await self._connection.fetch(_FIND, list(offer_ids))}
 
     async def locked(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
         if not offer_ids:
             return {}
-        await self._connection.fetch(_LOCK, list(offer_ids))
-        return await self.find(offer_ids)
+        return {row["offer_id"]: offer_of(row) for row in await self._clock.lock(_LOCK, list(offer_ids))}
 
     async def of_requests(self, case_ids: Collection[UUID], among: Collection[OfferStatus]) -> Sequence[Offer]:
+        if not case_ids:
+            return []
         rows = await self._connection.fetch(_OF_REQUESTS, list(case_ids), [status.value for status in among])
         return [offer_of(row) for row in rows]
 
     async def at_units(self, unit_ids: Collection[UUID], among: Collection[OfferStatus]) -> Sequence[Offer]:
+        if not unit_ids:
+            return []
         return [offer_of(row) for row in await self._connection.fetch(_AT_UNITS, list(unit_ids), [status.value for status in among])]
 
-    async def absorbed_lately(self, unit_ids: Collection[UUID], now: datetime) -> Sequence[Offer]:
-        return [offer_of(row) for row in await self._connection.fetch(_ABSORBED, list(unit_ids), now - _ABSORBED_TOLD_FOR)]
+    async def grant(self, offer: Offer) -> bool:
+        return await self._connection.fetchval(_GRANT, *(getattr(offer, name) for name in _COLUMNS)) is not None
 
-    async def add(self, offer: Offer) -> None:
-        await self._connection.execute(_ADD, *(getattr(offer, name) for name in _COLUMNS))
+    async def settle(self, unit_ids: Collection[UUID], now: datetime) -> Sequence[Standing]:
+        rows = await self._connection.fetch(_SETTLE, list(unit_ids), now, now - _ABSORBED_TOLD_FOR)
+        return [_standing(list(of_unit)) for _, of_unit in groupby(rows, key=lambda row: row["at_unit"])]
 
     async def move(self, offer: Offer, to: OfferStatus, **changes: Value) -> Offer | None:
         row = await move_row(
@@ -83,6 +118,17 @@ class SqlOffers:
         # Its unit is locked, and it was read after that.
         assert row is not None
         return offer_of(row)
+
+
+def _standing(rows: Sequence[Record]) -> Standing:
+    unit, offers = rows[0], [offer_of(row) for row in rows if row["offer_id"] is not None]
+    return Standing(
+        unit_id=unit["at_unit"],
+        full_since=unit["full_since"],
+        begins=unit["begins"],
+        held=[offer for offer in offers if offer.is_holding],
+        absorbed=[offer for offer in offers if not offer.is_holding],
+    )
 
 
 def offer_of(row: Record | Mapping[str, Any]) -> Offer:

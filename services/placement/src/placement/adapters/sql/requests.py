@@ -1,13 +1,13 @@
 """Requests on one transaction's connection."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
 
+from chassis.clock import TransactionClock, then_clock
 from chassis.sql import Connection
 from contracts.codes import CareType, Cohort, Origin, Urgency
 from contracts.placement import RequestEnd
@@ -22,52 +22,50 @@ _OWN_COLUMNS = (
     "is_on_top", "ended", "ended_at", "version",
 )  # fmt: skip
 
+_OWN = ", ".join(f"r.{name}" for name in _OWN_COLUMNS)
+
 REQUEST_COLUMNS = f"""
-{", ".join(f"r.{name}" for name in _OWN_COLUMNS)},
+{_OWN},
 array(select distinct asked.offered_unit_id from offers asked where asked.case_id = r.case_id and asked.round = r.round) as asked_units
 """
 """Of `requests r`; what `request_of` reads."""
 
-_LOCK = "select from requests where case_id = any($1::uuid[]) order by case_id for update"
-_READ = f"select {REQUEST_COLUMNS} from requests r where case_id = any($1::uuid[])"
+# Only its own columns: who was asked are other rows, of which this statement would not see what whoever it waited for has written.
+_LOCK = then_clock(f"select {_OWN} from requests r where case_id = any($1::uuid[]) order by case_id for update")
 _ADD = f"""
-insert into requests ({", ".join(_OWN_COLUMNS)}) values ({", ".join(f"${nth}" for nth in range(1, len(_OWN_COLUMNS) + 1))})
-on conflict (case_id) do nothing returning true
+with ended as (select from ended_requests where case_id = $1 and through_round >= $2)
+insert into requests ({", ".join(_OWN_COLUMNS)}) select {", ".join(f"${nth}" for nth in range(1, len(_OWN_COLUMNS) + 1))}
+where not exists (select from ended) returning true
 """
 _REMEMBER = """
 insert into ended_requests as e (case_id, through_round, how, at) values ($1, $2, $3, $4)
 on conflict (case_id) do update set through_round = greatest(e.through_round, excluded.through_round)
 """
-_REMEMBERED = "select case_id, through_round from ended_requests where case_id = any($1::uuid[])"
 
 
 class SqlRequests:
     """The requests' port."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: TransactionClock) -> None:
         self._connection = connection
+        self._clock = clock
 
     async def locked(self, case_ids: Collection[UUID]) -> Mapping[UUID, Request]:
         if not case_ids:
             return {}
-        ids = list(case_ids)
-        # In a statement of its own: the next one reads what whoever held these rows has committed.
-        await self._connection.fetch(_LOCK, ids)
-        return {row["case_id"]: request_of(row) for row in await self._connection.fetch(_READ, ids)}
+        return {row["case_id"]: request_of(row) for row in await self._clock.lock(_LOCK, list(case_ids))}
 
     async def add(self, request: Request) -> bool:
         return await self._connection.fetchval(_ADD, *_values(request)) is not None
 
     async def move(self, request: Request, to: RequestStatus, **changes: Value) -> Request:
         row = await move_row(
-            self._connection, "requests", request.case_id, before=request.status, after=to, changes=changes, returning=REQUEST_COLUMNS
+            self._connection, "requests", request.case_id, before=request.status, after=to, changes=changes, returning=_OWN
         )
         return _changed(row)
 
     async def change(self, request: Request, **changes: Value) -> Request:
-        row = await change_row(
-            self._connection, "requests", request.case_id, unchanged=request.status, changes=changes, returning=REQUEST_COLUMNS
-        )
+        row = await change_row(self._connection, "requests", request.case_id, unchanged=request.status, changes=changes, returning=_OWN)
         return _changed(row)
 
     async def renew(self, request: Request, to: Request) -> Request:
@@ -81,16 +79,12 @@ class SqlRequests:
             before=request.status,
             after=to.status,
             changes=written,
-            returning=REQUEST_COLUMNS,
+            returning=_OWN,
         )
-        # The statement sees the units asked in the round before.
-        return replace(_changed(row), asked_units=frozenset())
+        return _changed(row)
 
     async def remember_end(self, case_id: UUID, round_: int, how: RequestEnd, now: datetime) -> None:
         await self._connection.execute(_REMEMBER, case_id, round_, how.value, now)
-
-    async def remembered_ends(self, case_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        return {row["case_id"]: row["through_round"] for row in await self._connection.fetch(_REMEMBERED, list(case_ids))}
 
 
 def _changed(row: Record | None) -> Request:
@@ -104,7 +98,7 @@ def _values(request: Request) -> list[Any]:
 
 
 def request_of(row: Record | Mapping[str, Any]) -> Request:
-    """A request from a row of `REQUEST_COLUMNS`."""
+    """A request from a row of `REQUEST_COLUMNS`; or of its own columns, and then without who was asked."""
     return Request(
         case_id=row["case_id"],
         round=row["round"],
@@ -131,5 +125,5 @@ def request_of(row: Record | Mapping[str, Any]) -> Request:
         ended=RequestEnd(row["ended"]) if row["ended"] is not None else None,
         ended_at=row["ended_at"],
         version=row["version"],
-        asked_units=frozenset(row["asked_units"]),
+        asked_units=frozenset(row.get("asked_units", ())),
     )

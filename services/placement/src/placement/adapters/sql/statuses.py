@@ -11,6 +11,9 @@ def _listed(statuses: Collection[OfferStatus]) -> str:
     return f"({in_order})"
 
 
+ABSORBED_SQL: Final = _listed({OfferStatus.ABSORBED})
+"""`status in …`: what the provider's own figures contain."""
+
 HOLDING_SQL: Final = _listed(HOLDING)
 """`status in …`: what holds a place."""
 

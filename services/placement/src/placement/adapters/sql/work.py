@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from chassis.clock import TransactionClock
 from chassis.sql import Connection, Transaction
-from chassis.timers import db_now, set_timers
+from chassis.timers import set_timers
 from contracts.event import Event
 from contracts.topic import Topic
 from placement.adapters.sql.offers import SqlOffers
@@ -31,14 +32,15 @@ class SqlWork:
     def __init__(self, tx: Transaction, policy: Policy) -> None:
         self._tx = tx
         self.policy = policy
-        self.requests = SqlRequests(tx.connection)
-        self.offers = SqlOffers(tx.connection)
-        self.units = SqlUnits(tx.connection)
+        self._clock = TransactionClock(tx.connection)
+        self.requests = SqlRequests(tx.connection, self._clock)
+        self.offers = SqlOffers(tx.connection, self._clock)
+        self.units = SqlUnits(tx.connection, self._clock)
         self.timers = SqlTimers(tx.connection)
         self.webhooks = SqlWebhooks(tx.connection)
 
     async def now(self) -> datetime:
-        return await db_now(self._tx.connection)
+        return await self._clock.now()
 
     def publish(self, topic: Topic, event: Event, *, key: str) -> None:
         self._tx.publish(topic, event, key=key)

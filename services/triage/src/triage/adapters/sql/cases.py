@@ -1,15 +1,18 @@
-"""Cases in PostgreSQL."""
+"""Cases in PostgreSQL, written with what happened to them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from chassis.clock import TransactionClock, then_clock
 from chassis.sql import Connection
 from contracts.codes import CallerRole, Channel, ClosureOutcome, Origin
+from triage.adapters.sql.timeline import TOLD, told
 from triage.domain.case import Assessment, Case, PlaceRequest
 from triage.domain.journey import Journey
+from triage.domain.timeline import Entry
 from triage.domain.wishes import Wishes
 
 CASE_COLUMNS: Final = """
@@ -17,16 +20,17 @@ case_id, version, channel, caller_role, origin, municipality, vr, roaz, needs, i
 assessment, wishes, request, journey, is_journey_uncertain, handed_over_at, closed_at, outcome
 """
 
-_LOCK = f"select {CASE_COLUMNS} from cases where case_id = any($1::uuid[]) order by case_id for update"
+_LOCK = then_clock(f"select {CASE_COLUMNS} from cases where case_id = any($1::uuid[]) order by case_id for update")
 _ADD = f"""
-insert into cases ({CASE_COLUMNS}, status, urgency, queue_rank)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+with {TOLD}
+insert into cases ({CASE_COLUMNS}, status, urgency, queue_rank) values ({", ".join(f"${nth}" for nth in range(7, 31))})
 """
-# What a contact is about never changes; all that may is written anew.
-_WRITE = """
-update cases set version = $2, assessment = $3, wishes = $4, request = $5, journey = $6, is_journey_uncertain = $7, handed_over_at = $8,
-    closed_at = $9, outcome = $10, status = $11, urgency = $12, queue_rank = $13
-where case_id = $1
+# What a contact is about never changes; all that may is written anew, when the version says that something did.
+_WRITE = f"""
+with {TOLD}
+update cases set version = $8, assessment = $9, wishes = $10, request = $11, journey = $12, is_journey_uncertain = $13,
+    handed_over_at = $14, closed_at = $15, outcome = $16, status = $17, urgency = $18, queue_rank = $19
+where case_id = $7 and version < $8
 """
 
 _T = TypeVar("_T")
@@ -40,12 +44,14 @@ _JOURNEY = TypeAdapter(Journey)
 class SqlCases:
     """The cases' port on one transaction's connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: TransactionClock) -> None:
         self._connection = connection
+        self._clock = clock
 
-    async def add(self, case: Case) -> None:
+    async def add(self, case: Case, entry: Entry) -> None:
         await self._connection.execute(
             _ADD,
+            *told([entry], await self._clock.now()),
             case.case_id,
             case.version,
             case.channel,
@@ -63,13 +69,23 @@ class SqlCases:
         )
 
     async def locked(self, case_ids: Collection[UUID]) -> Mapping[UUID, Case]:
-        rows = await self._connection.fetch(_LOCK, list(case_ids)) if case_ids else ()
+        rows = await self._clock.lock(_LOCK, list(case_ids)) if case_ids else ()
         return {row["case_id"]: case_of(row) for row in rows}
 
-    async def write(self, cases: Collection[Case]) -> None:
+    async def write(self, cases: Collection[Case], entries: Sequence[Entry]) -> None:
         if not cases:
             return
-        await self._connection.executemany(_WRITE, [(case.case_id, case.version, *_decided(case)) for case in cases])
+        now = await self._clock.now()
+        rows = [
+            (
+                *told([entry for entry in entries if entry.case_id == case.case_id], now),
+                case.case_id,
+                case.version,
+                *_decided(case),
+            )
+            for case in cases
+        ]
+        await self._connection.executemany(_WRITE, rows)
 
 
 def case_of(row: Any) -> Case:

@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
+from chassis.clock import TransactionClock
 from chassis.sql import Transaction
-from chassis.timers import db_now
 from contracts.event import Event
 from contracts.topic import Topic
 from triage.adapters.sealing import Sealing
 from triage.adapters.sql.acceptances import SqlAcceptances
 from triage.adapters.sql.cases import SqlCases
-from triage.adapters.sql.timeline import SqlTimeline
 from triage.adapters.sql.vault import SqlVault
 
 
@@ -18,12 +17,12 @@ class SqlWork:
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self.cases = SqlCases(tx.connection)
-        self.timeline = SqlTimeline(tx.connection)
+        self._clock = TransactionClock(tx.connection)
+        self.cases = SqlCases(tx.connection, self._clock)
         self.acceptances = SqlAcceptances(tx.connection)
 
     async def now(self) -> datetime:
-        return await db_now(self._tx.connection)
+        return await self._clock.now()
 
     def publish(self, topic: Topic, event: Event, *, key: str) -> None:
         self._tx.publish(topic, event, key=key)
@@ -34,4 +33,4 @@ class SqlVaultWork(SqlWork):
 
     def __init__(self, tx: Transaction, sealing: Sealing) -> None:
         super().__init__(tx)
-        self.vault = SqlVault(tx.connection, sealing)
+        self.vault = SqlVault(tx.connection, sealing, self._clock)
