@@ -18,11 +18,12 @@ from tests.benchmarks.figures import Latency
 _LOCATIONS_A_REGION = 24
 _UNITS_A_LOCATION = 25
 # Nursing homes mostly, as the country has them: six kinds of care, and one ward in seven for a cohort.
-_KINDS = tuple(
+KINDS = tuple(
     (care_type, cohort)
     for care_type in ("ELV_LAAG", "ELV_HOOG", "GRZ", "WLZ_REGULIER", "ELV_PALLIATIEF", "WZD_PLEK")
     for cohort in (*("GEEN",) * 6, "COVID_POS")
 )
+"""What the country's units give: pairs of care type and cohort."""
 _WANTED = ("ELV_HOOG", "GEEN")
 
 
@@ -51,7 +52,7 @@ class NotTakenError(Exception):
 
 async def registered_country(session: aiohttp.ClientSession) -> int:
     """Register 15,000 units over the regions and report of each that there is room; gives how many there are."""
-    kinds = itertools.cycle(_KINDS)
+    kinds = itertools.cycle(KINDS)
     lines: list[dict[str, object]] = []
     for region, number in itertools.product(range(1, 26), range(_LOCATIONS_A_REGION)):
         location = f"land-{region:02d}-{number:02d}"

@@ -81,13 +81,13 @@ class Figures(Protocol):
     """The figures that are to be published."""
 
     async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Sequence[str]:
-        """Take the touched figures off the list, except those that rest; what is touched meanwhile is noted anew."""
+        """Take the touched figures off the list, except those that rest; what is touched meanwhile is noted anew.
 
-    async def lock(self, tx: Transaction, figures: Sequence[str]) -> None:
-        """Hold these figures, so that no other publisher says something older after us."""
+        They are locked, so that no other publisher says something older after us.
+        """
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:
-        """The sums over all partitions as they are committed now."""
+        """The sums over all partitions as they are committed now, in a statement after the one that locked them."""
 
     async def said(self, tx: Transaction, bodies: Mapping[str, str]) -> None:
         """Remember what was published."""

@@ -30,7 +30,6 @@ class PublishFigures:
             taken = await self.figures.take_dirty(tx, self.pace.resting(self.clock()))
             if not taken:
                 return 0
-            await self.figures.lock(tx, taken)
             bodies: dict[str, str] = {}
             for total in await self.figures.add_up(tx, taken):
                 body = total.beds.body().decode()

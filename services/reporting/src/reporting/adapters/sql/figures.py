@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 _TAKE_DIRTY = """
 with taken as (
     delete from dirty where id in (select id from dirty where figure <> all($1::text[]) order by id limit 20000) returning figure
+), locked as materialized (
+    select figure from figures where figure in (select figure from taken) order by figure for update
 )
-select distinct figure from taken order by figure
+select distinct figure, exists (select from locked l where l.figure = t.figure) as is_locked from taken t order by figure
 """
 _MEET = "insert into figures (figure) select figure from unnest($1::text[]) as f (figure) order by figure on conflict do nothing"
-# A statement of its own: the sums are read by the next one, with all that was committed before we had the lock.
 _LOCK = "select from figures where figure = any($1::text[]) order by figure for update"
 
 # What is incomplete is found once for all figures: looked for figure by figure, every one of them read every unit.
@@ -96,11 +97,11 @@ class SqlFigures:
     """Keeps the port's promises with PostgreSQL."""
 
     async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Sequence[str]:
-        return [row["figure"] for row in await tx.connection.fetch(_TAKE_DIRTY, resting)]
-
-    async def lock(self, tx: Transaction, figures: Sequence[str]) -> None:
-        await tx.connection.execute(_MEET, figures)
-        await tx.connection.execute(_LOCK, figures)
+        taken = await tx.connection.fetch(_TAKE_DIRTY, resting)
+        if unmet := [row["figure"] for row in taken if not row["is_locked"]]:
+            await tx.connection.execute(_MEET, unmet)
+            await tx.connection.execute(_LOCK, unmet)
+        return [row["figure"] for row in taken]
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:
         return [_sum_of(row) for row in await tx.connection.fetch(_SUMS_OF, figures)]
