@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from chassis.errors import MustStop, Unavailable
+from chassis.garbage import spare_what_is_loaded
 from chassis.logging import describe
 
 log = structlog.get_logger()
@@ -89,6 +90,7 @@ async def _run_faust(app: faust.App) -> None:
     """Start Faust in this loop and wait until it crashes: in somebody else's loop it does not end the process by itself."""
     app.finalize()
     await app.maybe_start()
+    spare_what_is_loaded()
     while not (app.crashed or app.should_stop):
         await asyncio.sleep(0.1)
     raise app.crash_reason or MustStop("faust stopped")

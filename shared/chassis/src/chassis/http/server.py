@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.garbage import spare_what_is_loaded
 from chassis.http.edge import Edge
 from chassis.http.problems import problem
 from chassis.http.sse import end_streams
@@ -96,6 +97,7 @@ class _Dispatcher:
         await receive()
         try:
             async with self._lifespans():
+                spare_what_is_loaded()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except BaseException:
