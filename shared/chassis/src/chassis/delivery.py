@@ -36,10 +36,11 @@ select $1, $2, key, 0 from unnest($3::text[]) as k (key) order by key
 on conflict do nothing
 returning key, version
 """
+# By key, said a second time: with statistics of a full table the join alone went through all keys of the topic, for 20 ms.
 _ADVANCE = """
 update reader_versions v set version = n.version
 from unnest($3::text[], $4::bigint[]) as n (key, version)
-where v.reader = $1 and v.topic = $2 and v.key = n.key
+where v.reader = $1 and v.topic = $2 and v.key = n.key and v.key = any($3::text[])
 """
 
 Item = Received[Any] | Broken

@@ -44,7 +44,7 @@ from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::int[], $6:
             $19::text[])
     as n (unit_id, version, folded, timer_at, total, open, occupied, reserved, free, closed_reason, closed_reason_sent, source, observed_at,
           fresh_until, age_limit_seconds, conflict, warnings, recorded_at, includes_holds)
-where u.unit_id = n.unit_id
+where u.unit_id = n.unit_id and u.unit_id = any($1::uuid[])
 """
 # Only the highest revision of a flow counts, and a flow keeps its unit through all of them.
 _NET_FLOWS = """

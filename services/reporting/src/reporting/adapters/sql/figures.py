@@ -60,7 +60,7 @@ _SUMS_AT_REST = f"{_SUMS} where not exists (select from dirty d where d.figure =
 
 _SAID = """
 update figures f set said = n.said, said_at = clock_timestamp()
-from unnest($1::text[], $2::text[]) as n (figure, said) where f.figure = n.figure
+from unnest($1::text[], $2::text[]) as n (figure, said) where f.figure = n.figure and f.figure = any($1::text[])
 """
 
 # One statement sees one moment, in which every transaction has put on what it took off. Places held are counted again from the holds.
