@@ -61,8 +61,14 @@ check: install
 	$(BIN)/python -m contracts --check
 
 # Tests are one run: one broker and one PostgreSQL, which the fixtures start when the first test asks for them.
+# Side by side, each with its own Kafka and PostgreSQL; what runs and kills whole systems has the machine to itself.
 test: install
+ifdef ARGS
 	$(BIN)/pytest $(ARGS)
+else
+	$(BIN)/pytest --numprocesses 2 --dist loadfile shared services
+	$(BIN)/pytest deploy tests
+endif
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
