@@ -60,8 +60,8 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/python -m contracts --check
 
-# Tests are one run: one broker and one PostgreSQL, which the fixtures start when the first test asks for them.
-# Side by side, each with its own Kafka and PostgreSQL; what runs and kills whole systems has the machine to itself.
+# A run has one broker and one PostgreSQL, which the fixtures start when the first test asks for them: two runs side by side, and then
+# one for what runs and kills whole systems, which has the machine to itself.
 test: install
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)

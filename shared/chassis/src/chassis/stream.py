@@ -43,8 +43,8 @@ def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
-        # A batch, beside the one that waits here: outsiders may send a megabyte a record, and Faust would keep four thousand of them.
-        stream_buffer_maxsize=_BATCH,
+        # Two batches: outsiders may send a megabyte a record, and Faust would keep four thousand of them.
+        stream_buffer_maxsize=2 * _BATCH,
         web_enabled=False,
         # Faust's defaults stall the others for a minute when a worker is killed.
         broker_session_timeout=settings.session_timeout_seconds,
