@@ -101,6 +101,7 @@ TABLE: Mapping[str, frozenset[str]] = {
     "GET /placement/v1/offers/{offer_id}": OFFERS,
     "POST /placement/v1/offers/{offer_id}/acceptance": ANSWERS,
     "POST /placement/v1/offers/{offer_id}/decline": ANSWERS,
+    "POST /placement/v1/offers/{offer_id}/confirmation": ANSWERS,
     "POST /placement/v1/placements/{placement_id}/transport": JOURNEY,
     "POST /placement/v1/placements/{placement_id}/admission": JOURNEY,
     "POST /placement/v1/placements/{placement_id}/release": JOURNEY,

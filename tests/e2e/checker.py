@@ -198,6 +198,8 @@ def goes_on(evidence: Evidence) -> Iterable[str]:
             # A person at LCPS looks.
             "BIJ_LCPS": placed == 0,
             "PLACED": placed == 1 and asked == 0,
+            # A second place is sought; the first is kept until then, and ends in its time.
+            "MOVING": placed == 1,
             "CLOSED": placed == 0 and asked == 0 and request["ended"] is not None,
         }
         if not is_well.get(request["status"], False):

@@ -26,7 +26,7 @@ def states() -> None:
 def audit() -> None:
     """Compare the counters of held places with the holds, and look for what should have gone on: exits with 1 when anything is wrong."""
     found = asyncio.run(_audit())
-    typer.echo(f"counters {found.counters}, overdue {found.overdue}, stuck {found.stuck}")
+    typer.echo(f"counters {found.counters}, overdue {found.overdue}, stuck {found.stuck}, marks {found.marks}")
     sys.exit(int(not found.is_sound))
 
 

@@ -36,6 +36,7 @@ from placement.application.accept_offer import accept_offer
 from placement.application.admit import admit
 from placement.application.audit import Audit
 from placement.application.cancel_request import cancel_request
+from placement.application.confirm_room import confirm_room
 from placement.application.decline_offer import decline_offer
 from placement.application.make_offers import OfferResult, make_offers
 from placement.application.open_requests import open_requests
@@ -239,6 +240,13 @@ class Placement(InProcess[PlacementSettings]):
     ) -> Offer | Rejected:
         async with self.work() as work:
             return await decline_offer(work, offer.offer_id, token or offer.token, reason, seen=etag(offer.version), who=who)
+
+    async def confirm(
+        self, placement: Offer, *, has_room: bool, token: str | None = None, seen: str | None = None, who: Caller = PROVIDER
+    ) -> Offer:
+        token, seen = token or placement.token, seen or etag(placement.version)
+        async with self.work() as work:
+            return await confirm_room(work, placement.offer_id, token, has_room=has_room, seen=seen, who=who)
 
     async def leave(self, placement: Offer, left_at: datetime | None = None, who: Caller = PROVIDER) -> Offer:
         async with self.work() as work:

@@ -23,6 +23,7 @@ ROUTES = [
     ("GET", "offers/{id}", OFFER_READERS),
     ("POST", "offers/{id}/acceptance", ANSWERERS),
     ("POST", "offers/{id}/decline", ANSWERERS),
+    ("POST", "offers/{id}/confirmation", ANSWERERS),
     ("POST", "placements/{id}/transport", JOURNEY_TAKERS),
     ("POST", "placements/{id}/admission", JOURNEY_TAKERS),
     ("POST", "placements/{id}/release", JOURNEY_TAKERS),

@@ -100,6 +100,7 @@ def a_request(number, chance):
         asked_in_region=0,
         unattended_at=None,
         is_on_top=False,
+        moves=0,
         ended=None,
         ended_at=None,
         version=1,
@@ -114,7 +115,8 @@ async def choice(placement):
     async with placement.database.begin() as tx:
         await SqlWork(tx, placement.settings.policy).units.project([(a_unit(number, chance), 1) for number in range(1, 601)])
         await tx.connection.execute(
-            "update units set held = (get_byte(uuid_send(unit_id), 15) % 3) * 1, claimed = get_byte(uuid_send(unit_id), 15) % 2"
+            "update units set held = (get_byte(uuid_send(unit_id), 15) % 3) * 1, claimed = get_byte(uuid_send(unit_id), 15) % 2, "
+            "is_parked = get_byte(uuid_send(unit_id), 15) % 7 = 0"
         )
         yield SqlChoice(tx.connection)
 

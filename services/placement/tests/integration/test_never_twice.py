@@ -28,11 +28,12 @@ from placement.application.audit import Findings
 from placement.application.make_offers import make_offers
 from placement.application.project_units import Told, project_units
 from placement.domain.offer import Offer
+from placement.domain.request import MOST_MOVES
 from placement.domain.states import BEGINS, HOLDING, PLACEMENTS_NOW, SEEKING, OfferStatus, RequestStatus, may
 
 COORDINATOR = Caller("coordinator-1", Role.COORDINATOR, region="VR04")
 URGENCIES = (Urgency.U2, Urgency.U3, Urgency.U5, Urgency.U3)
-ALL_IS_WELL = Findings(counters=0, overdue=0, stuck=0)
+ALL_IS_WELL = Findings(counters=0, overdue=0, stuck=0, marks=0)
 OVERCOMMITTED_FOR = timedelta(minutes=1)
 CLOCK_TOLERANCE = timedelta(minutes=2)
 
@@ -56,6 +57,8 @@ class Offers:
     nth: int
     """Of the requests that seek a place, or of all when none does."""
     units: tuple[int, ...]
+    is_second: bool = False
+    """Of those that have a place without room, while there are any."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class Answers:
     has_own_token: bool = True
     is_to_any: bool = False
     """Also to what has ended; else to one that is open while there is any."""
+
+
+@dataclass(frozen=True)
+class Confirms:
+    """A provider says whether there is room for whom it accepted: asked, or after it had none; else of any placement."""
+
+    nth: int
+    has_room: bool
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,13 @@ class Reports:
     """How many seconds after the last admission there the provider stated `occupied`; not at all when None."""
     is_closed: bool = False
     fresh_minutes: int = 720
+
+
+@dataclass(frozen=True)
+class Fills:
+    """The unit that accepted last has no place left by its figures."""
+
+    is_closed: bool
 
 
 @dataclass(frozen=True)
@@ -155,6 +173,7 @@ answering = st.builds(
     is_to_any=st.booleans(),
 )
 declining = st.builds(Answers, nth, st.sampled_from(["VOL", "GEEN_PERSONEEL"]))
+confirming = st.builds(Confirms, nth, st.booleans())
 arriving = st.builds(Arrives, nth, st.none() | any_unit, st.sampled_from([0, 1, 10]))
 _figures = {
     "free": st.sampled_from([0, 1, 2, None]),
@@ -166,9 +185,14 @@ _figures = {
 reporting = st.builds(Reports, any_unit, **_figures)
 counting_again = st.builds(Reports, st.none(), **_figures)
 journey = st.one_of(st.builds(Leaves, nth), arriving, st.builds(Releases, nth))
+filling = st.builds(Fills, st.booleans())
+having_room = st.builds(Reports, any_unit, st.integers(1, 2))
+offering_again = st.builds(Offers, nth, st.lists(any_unit, min_size=1, max_size=3, unique=True).map(tuple), st.just(value=True))
+# Long enough for somebody to be asked, or for nobody to have answered.
+waiting = st.builds(Passes, st.sampled_from([61, 61, 31 * 60]))
 ending = st.builds(Ends, any_case, st.sampled_from(["cancel", "close", "died", "112"]))
 passing = st.builds(Passes, st.sampled_from([61, 130, 16 * 60, 31 * 60, 9 * 3600]))
-acts = st.one_of(offering, accepting, answering, journey, reporting, ending, st.builds(Asks, any_case))
+acts = st.one_of(offering, offering_again, accepting, answering, confirming, journey, reporting, filling, ending, st.builds(Asks, any_case))
 looking = st.just(LooksAtTimers())
 dying_acts = st.one_of(st.builds(Dies, acts), st.builds(Dies, looking, st.integers(0, 4)))
 alone = st.one_of(
@@ -185,12 +209,18 @@ chapters = st.one_of(
     st.tuples(offering, accepting, arriving, counting_again),
     st.tuples(reporting, offering),
     st.tuples(offering, passing, looking),
+    st.tuples(offering, accepting, filling, waiting, looking, confirming),
+    st.tuples(offering, accepting, filling, waiting, looking, confirming, having_room, offering_again, accepting),
+    st.tuples(having_room, offering_again, st.one_of(confirming, journey, looking), accepting),
     st.tuples(offering, passing, accepting),
     st.tuples(passing, looking),
 )
 at_once = st.lists(st.one_of(acts, looking), min_size=2, max_size=4).map(lambda few: AtOnce(tuple(few)))
 crowded = st.tuples(chapters, at_once).map(lambda one: (*one[0], one[1]))
 places = st.tuples(st.integers(1, 2), st.integers(0, 2), st.integers(0, 2))
+
+LOSES_ROOM = (Offers(0, (0,)), Answers(0, None), Reports(0, 0), Passes(61), LooksAtTimers())
+"""The first case has a place, and its unit then says that it is full."""
 
 few_runs = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -199,6 +229,13 @@ few_runs = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 @example(places=(1, 0, 0), story=[(Offers(0, (0,)), Answers(0, "VOL"), LooksAtTimers())])
 @example(places=(1, 0, 0), story=[(Offers(0, (0,)), Answers(0, None), Arrives(0, None, 0), Reports(None, 1, stated=119))])
 @example(places=(1, 0, 0), story=[(Offers(0, (0,)), Answers(0, None), Arrives(0, None, 0), Reports(None, 1, stated=120))])
+@example(places=(1, 1, 0), story=[(*LOSES_ROOM, Confirms(0, has_room=False), Offers(0, (1,)), Answers(0, None), Releases(0))])
+@example(
+    places=(1, 1, 0), story=[(*LOSES_ROOM, Confirms(0, has_room=False), Offers(0, (1,)), Confirms(0, has_room=True), Answers(0, None))]
+)
+@example(places=(1, 1, 0), story=[(*LOSES_ROOM, Confirms(0, has_room=False), Offers(0, (1,)), Reports(0, 1), LooksAtTimers())])
+@example(places=(1, 1, 0), story=[(*LOSES_ROOM, Passes(31 * 60), LooksAtTimers(), Passes(31 * 60), LooksAtTimers(), Answers(0, None))])
+@example(places=(1, 1, 0), story=[(*LOSES_ROOM, Confirms(0, has_room=False), Offers(0, (1,)), Leaves(0), LooksAtTimers())])
 @given(places=places, story=st.lists(chapters, min_size=5, max_size=15))
 @few_runs
 async def test_no_story_gives_a_place_twice_or_holds_one_for_ever_or_in_secret(placement, places, story):
@@ -241,6 +278,8 @@ class Reader:
 
     def _hears_of_a_case(self, kind, told) -> None:
         case_id = UUID(told["case_id"])
+        if kind == "room-answered":
+            self._hears_of_room(case_id, UUID(told["offer_id"]), has_room=told["has_room"])
         if kind in self.BECOMES or kind == "offer-ended":
             offer_id = UUID(told["offer_id"])
             _moves(self.offers, offer_id, self.BECOMES[kind] if kind in self.BECOMES else OfferStatus(told["how"]))
@@ -248,12 +287,18 @@ class Reader:
         if kind == "request-opened":
             _moves(self.requests, case_id, RequestStatus.OPEN)
             self.rounds[case_id] = told["round"]
-        elif kind == "offer-accepted":
+        elif kind == "offer-accepted" or (kind == "transport-left" and self.requests[case_id] is RequestStatus.MOVING):
             _moves(self.requests, case_id, RequestStatus.PLACED)
-        elif kind == "request-escalated" and told["to"] == "LCPS":
+        elif kind == "request-escalated" and told["to"] == "LCPS" and self.requests[case_id] is RequestStatus.OPEN:
             _moves(self.requests, case_id, RequestStatus.BIJ_LCPS)
         elif kind == "request-closed":
             _moves(self.requests, case_id, RequestStatus.CLOSED)
+
+    def _hears_of_room(self, case_id, offer_id, *, has_room) -> None:
+        if self.offers[offer_id] is OfferStatus.ACCEPTED and not has_room:
+            _moves(self.requests, case_id, RequestStatus.MOVING)
+        elif self.requests[case_id] is RequestStatus.MOVING:
+            _moves(self.requests, case_id, RequestStatus.PLACED)
 
 
 def _moves(known, one, after) -> None:
@@ -292,11 +337,13 @@ class Telling:
             Asks: self.asks,
             Offers: self.offers,
             Answers: self.answers,
+            Confirms: self.confirms,
             Leaves: self.leaves,
             Arrives: self.arrives,
             Releases: self.releases,
             Ends: self.ends,
             Reports: self.reports,
+            Fills: self.fills,
             Passes: self.passes,
             LooksAtTimers: self.looks_at_timers,
             Again: self.again,
@@ -351,7 +398,7 @@ class Telling:
         match act:
             case Asks(case) | Ends(case, "close" | "died" | "112"):
                 key = self.cases[case]
-            case Reports():
+            case Reports() | Fills():
                 key = Reports
             case _:
                 key = object()
@@ -371,7 +418,8 @@ class Telling:
 
     async def offers(self, step):
         requests = (await self.read()).requests
-        seeking = [case_id for case_id, request in requests.items() if request["status"] in SEEKING] or list(requests)
+        moving = [case_id for case_id, request in requests.items() if step.is_second and request["status"] == RequestStatus.MOVING]
+        seeking = moving or [case_id for case_id, request in requests.items() if request["status"] in SEEKING] or list(requests)
         return await self.placement.make_offers(seeking[step.nth % len(seeking)], *(self.units[unit] for unit in step.units))
 
     async def leaves(self, step):
@@ -415,6 +463,15 @@ class Telling:
         if step.reason == "VOL":
             self.full[offer.unit_id] = answered.ended_at
         return answered
+
+    async def confirms(self, step):
+        rows = (await self.read()).offers.values()
+        doubted = [row for row in rows if row["status"] in PLACEMENTS_NOW and (row["needs_confirmation"] or row["has_room"] is False)]
+        found = doubted or list(rows)
+        if not found:
+            return "nothing"
+        offer = await self.placement.offer_now(found[step.nth % len(found)]["offer_id"])
+        return await self.placement.confirm(offer, has_room=step.has_room)
 
     async def asks(self, step) -> None:
         case_id = self.cases[step.case]
@@ -462,6 +519,13 @@ class Telling:
         )
         await self.tells(told)
 
+    async def fills(self, step) -> str | None:
+        there = [offer for offer in (await self.read()).offers.values() if offer["status"] in PLACEMENTS_NOW]
+        if not there:
+            return "nothing"
+        last = max(there, key=lambda offer: offer["accepted_at"])
+        return await self.reports(Reports(self.units.index(last["unit_id"]), 0, is_closed=step.is_closed))
+
     def _last_arrival(self, rows):
         arrived = [offer for offer in rows.offers.values() if offer["admitted_at"]]
         return max(arrived, key=lambda offer: offer["admitted_at"])["unit_id"] if arrived else self.units[0]
@@ -499,11 +563,21 @@ class Telling:
             was = before.offers.get(offer_id)
             if was is None and not isinstance(step, AtOnce):
                 self.was_there_a_place(offer, after)
+            if was is not None and (was["status"], offer["status"]) == (OfferStatus.ACCEPTED, OfferStatus.RELEASED):
+                self.had_its_reason(step, was, offer, after)
             if was is not None and offer["status"] == OfferStatus.ABSORBED != was["status"]:
                 told = self.told[offer["unit_id"], offer["absorbed_version"]]
                 assert _contains(told, offer), "a patient was taken to be in figures that do not contain it"
-            if was is not None and isinstance(step, Reports) and was["status"] != offer["status"]:
+            if was is not None and isinstance(step, Reports | Fills) and was["status"] != offer["status"]:
                 assert (was["status"], offer["status"]) == (OfferStatus.ADMITTED, OfferStatus.ABSORBED), "a figure moved a patient"
+
+    def had_its_reason(self, step, was, offer, after) -> None:
+        """Nobody loses a place but by somebody's word, at the end of its hold, or for a second one because there was no room."""
+        if isinstance(step, Answers):
+            assert (was["has_room"], offer["reason"]) == (False, "MOVED")
+            assert after.requests[offer["case_id"]]["status"] == RequestStatus.PLACED, "a place was given up for nothing"
+        elif isinstance(step, LooksAtTimers):
+            assert (offer["reason"], was["held_until"] <= self.looked_at) == ("EXPIRED", True)
 
     def was_there_a_place(self, offer, after) -> None:
         told = self.newest[offer["unit_id"]]
@@ -512,6 +586,11 @@ class Telling:
         assert told.closed_reason is None
         assert offer["unit_id"] not in self.full
         assert len(self.beside(offer["unit_id"], after)) <= told.free, "a place was given twice"
+        before = [one for one in after.offers.values() if one["case_id"] == offer["case_id"] and one["round"] == offer["round"]]
+        for one in before:
+            if one["unit_id"] == offer["unit_id"] and one["has_room"] is False and one["reason"] in {None, "MOVED"}:
+                looked = max(told.observed_at, told.occupied_reported_at)
+                assert looked > one["room_answered_at"], "offered again on the figure that had no room"
 
     def beside(self, unit_id, rows) -> list:
         """The holds that count beside the figures."""
@@ -558,6 +637,9 @@ class Telling:
 
     def has_an_end(self, offer, rows) -> None:
         subject, until = str(offer["offer_id"]), offer["held_until"]
+        if offer["needs_confirmation"]:
+            asked = [timer for timer in rows.timers if timer[0] == "room-judged" and timer[1].startswith(subject)]
+            assert offer["confirm_by"] in {timer[2] for timer in asked}, "a question that waits for ever"
         match offer["status"]:
             case OfferStatus.OFFERED:
                 assert until == offer["answer_by"]
@@ -567,16 +649,21 @@ class Telling:
             case OfferStatus.UNDERWAY:
                 assert offer["warned_at"] or any(timer[:2] == ("hold-ends", subject) for timer in rows.timers)
             case OfferStatus.ADMITTED:
+                assert not offer["needs_confirmation"]
                 told = self.newest[offer["unit_id"]]
                 assert not _contains(told, offer), "a patient counts beside figures that contain it"
 
     def goes_somewhere(self, case_id, request, rows) -> None:
         mine = [offer for offer in rows.offers.values() if offer["case_id"] == case_id]
         open_ = [offer for offer in mine if offer["status"] == OfferStatus.OFFERED]
-        assert len([offer for offer in mine if offer["status"] in PLACEMENTS_NOW]) == (request["status"] == RequestStatus.PLACED)
+        is_moving = request["status"] == RequestStatus.MOVING
+        is_placed = is_moving or request["status"] == RequestStatus.PLACED
+        assert len([offer for offer in mine if offer["status"] in PLACEMENTS_NOW]) == is_placed
+        assert is_moving == any(offer["status"] == OfferStatus.ACCEPTED and offer["has_room"] is False for offer in mine)
+        is_searched = is_moving and request["region_index"] < len(request["regions"]) and request["moves"] < MOST_MOVES
         assert not open_ or request["status"] in SEEKING
         assert {offer["round"] for offer in open_} <= {request["round"]}
-        if request["status"] == RequestStatus.OPEN and not open_:
+        if (request["status"] == RequestStatus.OPEN or is_searched) and not open_:
             waits = [timer for timer in rows.timers if timer[0] == "request-unattended" and timer[1].startswith(str(case_id))]
             assert request["unattended_at"] in {timer[2] for timer in waits}, "a request that nobody looks at again"
 

@@ -27,4 +27,4 @@ async def test_the_api_keeps_its_own_document(placement, processes):
         },
     )
 
-    assert len(asked) == 17
+    assert len(asked) == 18

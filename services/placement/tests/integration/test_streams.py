@@ -84,6 +84,31 @@ async def test_a_provider_is_asked_at_once_and_sees_a_question_that_is_over_go(p
         ]
 
 
+async def test_lcps_sees_where_a_patient_is_kept_from_when_it_looks_for_a_second_place(placement, follow):
+    unit_id, case_id = await placement.unit(), await placement.request()
+    first = await placement.accept(await placement.offered(case_id, unit_id))
+    await placement.reports(unit_id, open=0, occupied=0, free=0, closed_reason="UITBRAAK")
+    await placement.timers_go_off()
+
+    lcps = {"role": Role.LCPS, "region": None}
+    async with follow("offers/stream", **lcps) as offers, follow("requests/stream", **lcps) as requests:
+        assert (await offers.until_tick(), await requests.until_tick()) == ([], [])
+
+        await placement.later(minutes=11)
+        await placement.timers_go_off()
+
+        name, data, _ = await offers.next()
+        assert (name, data["id"], data["has_room"]) == ("message", str(first.offer_id), False)
+        name, data, _ = await requests.next()
+        assert (name, data["id"], data["status"], data["sought_by"]) == ("message", str(case_id), "MOVING", "LCPS")
+
+        await placement.accept(await placement.offered(case_id, await placement.unit(vr="VR19")))
+        # The second place is told as well, once or twice: whoever is slow is told only how it is by now.
+        while (told := await offers.next()).name != "gone":
+            assert told.data["id"] != str(first.offer_id)
+        assert told.data["id"] == str(first.offer_id)
+
+
 async def test_a_reader_who_comes_from_another_database_begins_anew(placement, follow):
     case_id = await placement.request()
 

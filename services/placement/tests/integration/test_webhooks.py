@@ -194,6 +194,47 @@ async def test_what_a_provider_answers_itself_is_not_told_to_it(placement, recei
     assert [one["type"] for one in receiver.messages] == ["offer.made"]
 
 
+async def test_a_provider_is_asked_for_room_each_time_and_told_when_the_patient_goes_elsewhere(placement, receiver, courier):
+    await told(placement, receiver)
+    case_id, unit_id = await placement.request(), await placement.unit()
+    offer = await placement.offered(case_id, unit_id)
+    await placement.accept(offer)
+    for has_room in (True, False):
+        await placement.reports(unit_id, occupied=10, free=0)
+        await placement.later(seconds=61)
+        await placement.timers_go_off()
+        await round_of(courier)
+        asked = receiver.messages[-1]
+        confirmed = await placement.post(
+            f"offers/{asked['offer_id']}/confirmation",
+            {"token": asked["token"], "has_room": has_room},
+            headers={"If-Match": asked["etag"]},
+            **THEIRS,
+        )
+        assert confirmed.status_code == 200, confirmed.text
+    second = await placement.offered(case_id, await placement.unit())
+    await placement.accept(second)
+    await round_of(courier)
+
+    about_first = [(one["type"], one["status"]) for one in receiver.messages if one["offer_id"] == str(offer.offer_id)]
+    assert about_first == [("room.asked", "ACCEPTED"), ("room.asked", "ACCEPTED"), ("offer.ended", "RELEASED")]
+    assert len(set(receiver.ids)) == len(receiver.ids)
+
+
+async def test_a_question_that_needs_no_answer_any_more_is_not_brought(placement, receiver, courier):
+    await told(placement, receiver)
+    case_id, unit_id = await placement.request(), await placement.unit()
+    await placement.accept(await placement.offered(case_id, unit_id))
+    await placement.reports(unit_id, occupied=10, free=0)
+    await placement.later(seconds=61)
+    await placement.timers_go_off()
+
+    await placement.reports(unit_id, occupied=9, free=1)
+    await round_of(courier)
+
+    assert receiver.messages == []
+
+
 async def test_a_receiver_that_stumbles_twice_gets_the_same_message_until_it_takes_it(placement, receiver, courier):
     await told(placement, receiver)
     receiver.answers = [500, 503]

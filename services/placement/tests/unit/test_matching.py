@@ -47,6 +47,7 @@ def a_request(**fields) -> Request:
         asked_in_region=0,
         unattended_at=None,
         is_on_top=False,
+        moves=0,
         ended=None,
         ended_at=None,
         version=1,
@@ -88,6 +89,7 @@ def a_unit(**fields) -> Unit:
         claimed=0,
         full_since=None,
         overcommitted_since=None,
+        is_parked=False,
     )
     return replace(unit, **fields)
 
@@ -208,6 +210,7 @@ def test_what_the_patient_is_called_in_the_needs_beyond_the_place_changes_nothin
         (Exclusion.GESLOTEN, {}, {"open": 0, "free": 0, "closed_reason": "UITBRAAK"}),
         (Exclusion.ONBEKEND, {}, {"free": None}),
         (Exclusion.ONBEKEND, {}, {"fresh_until": None}),
+        (Exclusion.ONBEKEND, {}, {"is_parked": True}),
         (Exclusion.VEROUDERD, {}, {"fresh_until": NOW}),
         (Exclusion.GEEN_PLEK, {}, {"free": 0}),
         (Exclusion.GEEN_PLEK, {}, {"free": 2, "held": 2}),

@@ -16,6 +16,7 @@ from placement.domain.answers import may_decline
 from placement.domain.offer import Offer
 from placement.domain.policy import Policy
 from placement.domain.regions import search_order
+from placement.domain.room import Said, is_answered, judged
 from placement.domain.states import OfferStatus
 from placement.domain.unit import Unit
 
@@ -54,6 +55,7 @@ UNIT = Unit(
     claimed=0,
     full_since=None,
     overcommitted_since=None,
+    is_parked=False,
 )
 PATIENT = Offer(
     offer_id=UUID(int=3),
@@ -76,6 +78,9 @@ PATIENT = Offer(
     reason=None,
     warned_at=None,
     needs_confirmation=False,
+    confirm_by=None,
+    has_room=None,
+    room_answered_at=None,
     absorbed_version=None,
     version=4,
 )
@@ -147,3 +152,72 @@ def test_a_setting_changes_one_urgency_and_leaves_the_others(monkeypatch):
 
     assert policy.answer_within == {**Policy().answer_within, Urgency.U2: timedelta(minutes=5)}
     assert policy.unattended_after == Policy().unattended_after
+
+
+# Whether there is room for a patient who was accepted. The figure is from `seen` minutes after the acceptance.
+
+
+def a_placement(**fields) -> Offer:
+    return replace(PATIENT, status=OfferStatus.ACCEPTED, admitted_at=None, held_until=NOW + timedelta(hours=4), **fields)
+
+
+def seen(minutes: int, **fields) -> Unit:
+    at = NOW + timedelta(minutes=minutes)
+    return replace(UNIT, **{"observed_at": at, "occupied_reported_at": at, "held": 1, **fields})
+
+
+FULL = {"free": 0, "occupied": 10}
+CLOSED = {"free": 0, "open": 0, "occupied": 0, "closed_reason": "UITBRAAK"}
+NAMED = {"includes_holds": frozenset({PATIENT.offer_id})}
+ASKED = {"needs_confirmation": True, "confirm_by": NOW + timedelta(minutes=20)}
+SAID_NO = {"has_room": False, "room_answered_at": NOW + timedelta(minutes=10)}
+SAID_YES = {"has_room": True, "room_answered_at": NOW + timedelta(minutes=10)}
+
+
+@pytest.mark.parametrize("status", [OfferStatus.ACCEPTED, OfferStatus.UNDERWAY])
+@pytest.mark.parametrize("free", [0, 1, None])
+def test_a_figure_alone_never_says_that_there_is_no_room(status, free):
+    placement = replace(a_placement(), status=status)
+
+    assert judged(placement, seen(5, free=free), NOW + timedelta(minutes=20)) is None
+
+
+@pytest.mark.parametrize(
+    ("placement", "unit", "said"),
+    [
+        (a_placement(), seen(5, **CLOSED), Said.CLOSURE),
+        # Who accepts on a closed ward, or keeps a place there, knows that it is closed.
+        (a_placement(), seen(-5, **CLOSED), None),
+        (a_placement(**SAID_YES), seen(5, **CLOSED), None),
+        (a_placement(**SAID_YES), seen(15, **CLOSED), Said.CLOSURE),
+        (a_placement(**SAID_NO), seen(15, **CLOSED), None),
+        (a_placement(**SAID_NO), seen(15, free=1), Said.FIGURES),
+        (a_placement(**SAID_NO), seen(15, **FULL), None),
+        (a_placement(**SAID_NO), seen(15, free=None), None),
+        # On the same figure as before, whatever else makes room.
+        (a_placement(**SAID_NO), seen(5, free=1), None),
+        (a_placement(**ASKED), seen(5, **FULL), Said.SILENCE),
+        (a_placement(needs_confirmation=True, confirm_by=NOW + timedelta(minutes=21)), seen(5, **FULL), None),
+        # The figures say themselves that they contain the patient.
+        (a_placement(**ASKED), seen(5, **FULL, **NAMED), Said.FIGURES),
+        (a_placement(**SAID_NO), seen(15, **FULL, **NAMED), Said.FIGURES),
+        (a_placement(**SAID_NO), seen(5, **FULL, **NAMED), None),
+        (a_placement(**ASKED), seen(5, **CLOSED, **NAMED), Said.CLOSURE),
+        (replace(PATIENT, **SAID_NO), seen(15, **CLOSED), None),
+    ],
+)
+def test_what_stands_for_an_answer_whether_there_is_room(placement, unit, said):
+    judgement = judged(placement, unit, NOW + timedelta(minutes=20))
+
+    assert (judgement.how if judgement else None) is said
+    assert judgement is None or judgement.has_room is (said is Said.FIGURES)
+
+
+def test_nobody_is_asked_twice_on_the_same_figure():
+    assert not is_answered(a_placement(), seen(5))
+    assert is_answered(a_placement(**SAID_YES), seen(10))
+    assert not is_answered(a_placement(**SAID_YES), seen(11))
+
+
+def test_of_a_unit_whose_newest_state_cannot_be_read_nothing_is_available():
+    assert replace(UNIT, is_parked=True).available(NOW) is None

@@ -132,7 +132,10 @@ class OfferEndedV1(AtUnit):
 
 
 class RequestEscalatedV1(Event):
-    """Nobody in the regions asked so far has a place: wider it goes, at last to LCPS. The request stays open."""
+    """Nobody in the regions asked so far has a place: wider it goes, at last to LCPS. The request stays open.
+
+    To a coordinator goes what no search decides: the patient is on the way, or was sent on three times, and there is no room.
+    """
 
     ce_type: ClassVar[str] = "nl.zorgcoordinatie.placement.request-escalated.v1"
 
@@ -162,6 +165,16 @@ class PatientAdmittedV1(AtUnit):
 
     requested_at: AwareDatetime
     admitted_at: AwareDatetime = Field(description="When it was true at the bedside.")
+
+
+class RoomAnsweredV1(AtUnit):
+    """Whether there still is room where the patient was accepted; without, a second place is sought while this one is kept."""
+
+    ce_type: ClassVar[str] = "nl.zorgcoordinatie.placement.room-answered.v1"
+
+    has_room: bool
+    how: str = Field(description="PROVIDER, CLOSURE, SILENCE, FIGURES, or one that we do not know; describes.")
+    answered_at: AwareDatetime
 
 
 class PlacementReleasedV1(AtUnit):
@@ -254,6 +267,7 @@ PLACEMENTS = Topic(
         RefusalReportedV1,
         OfferEndedV1,
         RequestEscalatedV1,
+        RoomAnsweredV1,
         TransportLeftV1,
         PatientAdmittedV1,
         PlacementReleasedV1,

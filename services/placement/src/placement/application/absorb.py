@@ -12,11 +12,18 @@ from placement.domain.states import OfferStatus
 from placement.domain.unit import Unit
 
 
-async def absorb(work: Work, units: Collection[Unit], now: datetime) -> Mapping[UUID, Offer]:
-    """End the holds of admitted patients that the figures of these locked units contain; the counter goes with them."""
+async def absorb(work: Work, units: Collection[Unit], placed: Collection[Offer], now: datetime) -> Mapping[UUID, Offer]:
+    """End the holds of admitted patients that the figures of these locked units contain; the counter goes with them.
+
+    Args:
+        work: the transaction.
+        units: whose figures are looked at.
+        placed: the placements that are held there.
+        now: the database's clock.
+    """
     by_id = {unit.unit_id: unit for unit in units}
     absorbed = {}
-    for offer in await work.offers.at_units(by_id, {OfferStatus.ADMITTED}):
+    for offer in placed:
         unit = by_id[offer.unit_id]
         if contains(unit, offer, work.policy.clock_tolerance):
             ended = await end_hold(work, offer, OfferStatus.ABSORBED, now, absorbed_version=unit.version)

@@ -8,7 +8,7 @@ from chassis.errors import FieldError, Rejected
 from contracts.placement import PLACEMENTS, RequestEnd
 from placement.application.absorb import absorb
 from placement.application.events import patient_admitted, request_closed
-from placement.application.holds import settle
+from placement.application.holds import settle, withdraw
 from placement.application.journey import happened_at, placement
 from placement.application.ports import Work
 from placement.domain.offer import Offer
@@ -43,17 +43,18 @@ async def admit(work: Work, placement_id: UUID, unit_id: UUID | None, admitted_a
             errors=[FieldError("/unit_id", "is a unit of the accepting organisation")],
         )
     admitted = await work.offers.move(
-        offer, OfferStatus.ADMITTED, unit_id=used.unit_id, admitted_at=at, held_until=None, needs_confirmation=False
+        offer, OfferStatus.ADMITTED, unit_id=used.unit_id, admitted_at=at, held_until=None, needs_confirmation=False, confirm_by=None
     )
     assert admitted is not None
     if used.unit_id != offer.unit_id:
         await work.units.give_back(offer.unit_id, offer.offer_id)
         await work.units.take_regardless(used.unit_id, offer.offer_id)
+    await withdraw(work, found.others, found.units, now)
     await work.requests.move(found.request, RequestStatus.CLOSED, ended=RequestEnd.ADMITTED.value, ended_at=now, unattended_at=None)
     key = str(admitted.case_id)
     work.publish(PLACEMENTS, patient_admitted(admitted, used, found.request, at), key=key)
     work.publish(PLACEMENTS, request_closed(found.request, RequestEnd.ADMITTED, now), key=key)
     # What was reported before this was told may already contain the patient.
-    absorbed = await absorb(work, [used], now)
-    await settle(work, {offer.unit_id, used.unit_id}, now)
+    absorbed = await absorb(work, [used], await work.offers.at_units([used.unit_id], {OfferStatus.ADMITTED}), now)
+    await settle(work, {offer.unit_id, used.unit_id, *(other.unit_id for other in found.others)}, now)
     return absorbed.get(admitted.offer_id, admitted)

@@ -14,13 +14,13 @@ from placement.application.ports import Work
 from placement.application.telling import too_late
 from placement.domain.offer import Offer
 from placement.domain.request import Request
-from placement.domain.states import OfferStatus
+from placement.domain.states import PLACEMENTS_NOW, OfferStatus
 from placement.domain.unit import Unit
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An offer that is being answered; its request, all units asked and all open offers of it are locked."""
+    """An offer that is being answered; its request, all that is held for that, and the units are locked."""
 
     offer: Offer
     request: Request
@@ -28,6 +28,8 @@ class Question:
     units: Mapping[UUID, Unit]
     others: tuple[Offer, ...]
     """The other open offers of the request."""
+    kept: Offer | None
+    """Where the patient has a place until a second one is found, because there is no room."""
     now: datetime
 
 
@@ -42,9 +44,9 @@ async def question(work: Work, offer_id: UUID, token: str, seen: str, who: Calle
         raise Rejected("offer-not-found", "There is no such offer.", status=404)
     may_answer(who, found)
     request = (await work.requests.locked([found.case_id]))[found.case_id]
-    asked = await work.offers.of_requests([found.case_id], {OfferStatus.OFFERED})
-    units = await work.units.locked({found.unit_id, *(offer.unit_id for offer in asked)})
-    offers = await work.offers.locked([offer_id, *(offer.offer_id for offer in asked)])
+    held = await work.offers.of_requests([found.case_id], {OfferStatus.OFFERED, *PLACEMENTS_NOW})
+    units = await work.units.locked({found.unit_id, *(offer.unit_id for offer in held)})
+    offers = await work.offers.locked([offer_id, *(offer.offer_id for offer in held)])
     offer = offers[offer_id]
     now = await work.now()
     if not (offer.is_open and request.is_seeking and offer.round == request.round and offer.answer_by > now):
@@ -53,4 +55,6 @@ async def question(work: Work, offer_id: UUID, token: str, seen: str, who: Calle
         raise Rejected("wrong-token", "This is not the token of this offer.", status=403)
     require_match(seen, offer.version)
     others = tuple(other for other in offers.values() if other.offer_id != offer_id and other.is_open)
-    return Question(offer, request, units[offer.unit_id], units, others, now)
+    # Its status is looked at again, now that it is locked: the patient may be there by now.
+    kept = next((other for other in offers.values() if other.offer_id != offer_id and other.status is OfferStatus.ACCEPTED), None)
+    return Question(offer, request, units[offer.unit_id], units, others, kept, now)

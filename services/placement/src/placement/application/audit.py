@@ -1,6 +1,6 @@
 """Count again: the counters of held places from the holds, and what should have gone on by itself."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import structlog
@@ -17,13 +17,15 @@ class Findings:
     counters: int
     """Units whose counter differs from their holds."""
     overdue: int
-    """Holds that should have ended a minute ago."""
+    """Holds, and questions whether there is room, that should have ended a minute ago."""
     stuck: int
-    """Open requests that wait for nobody and for no time."""
+    """Requests that wait for nobody and for no time, or that seek a second place where there is room, or none where there is not."""
+    marks: int
+    """Units whose mark differs from what is parked of them."""
 
     @property
     def is_sound(self) -> bool:
-        return not (self.counters or self.overdue or self.stuck)
+        return not (self.counters or self.overdue or self.stuck or self.marks)
 
 
 class Books(Protocol):
@@ -44,6 +46,7 @@ class Audit:
         AUDIT_DIFFERENCES.labels("counters").set(found.counters)
         AUDIT_DIFFERENCES.labels("overdue").set(found.overdue)
         AUDIT_DIFFERENCES.labels("stuck").set(found.stuck)
+        AUDIT_DIFFERENCES.labels("marks").set(found.marks)
         if not found.is_sound:
-            log.error("the books do not balance", counters=found.counters, overdue=found.overdue, stuck=found.stuck)
+            log.error("the books do not balance", **asdict(found))
         return found

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.placement import PLACEMENTS, RequestEnd
+from placement.application.accept_offer import MOVED
 from placement.application.events import offer_withdrawn, placement_released, request_closed
 from placement.application.holds import end_hold, settle
 from placement.application.ports import Work
@@ -58,5 +59,5 @@ _WHY = {
     RequestEnd.DECEASED: "CANCELLED",
     RequestEnd.HANDED_OVER_112: "CANCELLED",
     # The case asks for another place: this one is not waited for any more.
-    RequestEnd.REPLACED: "MOVED",
+    RequestEnd.REPLACED: MOVED,
 }

@@ -22,10 +22,12 @@ from contracts.placement import (
     RequestEnd,
     RequestEscalatedV1,
     RequestOpenedV1,
+    RoomAnsweredV1,
     TransportLeftV1,
 )
 from placement.domain.offer import Offer
 from placement.domain.request import Request
+from placement.domain.room import Judgement
 from placement.domain.unit import Unit
 
 HeldStatus = Literal["OFFERED", "ACCEPTED", "UNDERWAY", "ADMITTED"]
@@ -90,6 +92,10 @@ def transport_left(offer: Offer, unit: Unit, left_at: datetime) -> TransportLeft
 
 def patient_admitted(offer: Offer, unit: Unit, request: Request, admitted_at: datetime) -> PatientAdmittedV1:
     return PatientAdmittedV1(**_at(offer, unit), requested_at=request.requested_at, admitted_at=admitted_at)
+
+
+def room_answered(offer: Offer, unit: Unit, said: Judgement, now: datetime) -> RoomAnsweredV1:
+    return RoomAnsweredV1(**_at(offer, unit), has_room=said.has_room, how=said.how.value, answered_at=now)
 
 
 def placement_released(offer: Offer, unit: Unit, why: str, now: datetime) -> PlacementReleasedV1:

@@ -1,17 +1,18 @@
 """What giving and taking places has in common: the counter moves with the hold, and everyone is told all that is held."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 
-from contracts.placement import HOLDS
-from placement.application.events import holds_changed
+from contracts.placement import HOLDS, PLACEMENTS
+from placement.application.events import holds_changed, offer_withdrawn
 from placement.application.ports import Due, Value, Work
 from placement.application.timers import UNIT_OVERCOMMITTED
 from placement.domain.offer import Offer
 from placement.domain.states import PLACEMENTS_NOW, OfferStatus
+from placement.domain.unit import Unit
 from placement.domain.webhook import Told
 
 log = structlog.get_logger(__name__)
@@ -22,12 +23,19 @@ _TOLD_ENDS = frozenset({OfferStatus.EXPIRED, OfferStatus.WITHDRAWN})
 
 async def end_hold(work: Work, offer: Offer, to: OfferStatus, now: datetime, **changes: Value) -> Offer | None:
     """End an offer and give its place back, both or neither; its unit is locked. None when it is no longer what we read."""
-    ended = await work.offers.move(offer, to, ended_at=now, needs_confirmation=False, **changes)
+    ended = await work.offers.move(offer, to, ended_at=now, needs_confirmation=False, confirm_by=None, **changes)
     if ended is not None:
         await work.units.give_back(offer.unit_id, offer.offer_id)
         if to in _TOLD_ENDS:
             await work.webhooks.tell(offer.offer_id, Told.OFFER_ENDED)
     return ended
+
+
+async def withdraw(work: Work, offers: Collection[Offer], units: Mapping[UUID, Unit], now: datetime) -> None:
+    """End open offers that need no answer any more; they and their units are locked."""
+    for offer in offers:
+        if withdrawn := await end_hold(work, offer, OfferStatus.WITHDRAWN, now):
+            work.publish(PLACEMENTS, offer_withdrawn(withdrawn, units[offer.unit_id], now), key=str(offer.case_id))
 
 
 async def settle(work: Work, unit_ids: Collection[UUID], now: datetime) -> None:
@@ -43,6 +51,6 @@ async def settle(work: Work, unit_ids: Collection[UUID], now: datetime) -> None:
     for unit in units:
         for offer in unit.held if unit.begins is False else ():
             if offer.needs_confirmation and offer.status in PLACEMENTS_NOW:
-                await work.offers.change(offer, needs_confirmation=False)
+                await work.offers.change(offer, needs_confirmation=False, confirm_by=None)
         event = holds_changed(unit.unit_id, unit.held, unit.absorbed, unit.full_since, now)
         work.publish(HOLDS, event, key=str(unit.unit_id))

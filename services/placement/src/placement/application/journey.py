@@ -12,17 +12,19 @@ from placement.application.permission import may_take_along
 from placement.application.ports import Work
 from placement.domain.offer import Offer
 from placement.domain.request import Request
-from placement.domain.states import OfferStatus, may
+from placement.domain.states import OfferStatus, RequestStatus, may
 from placement.domain.unit import Unit
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A placement whose request and units are locked."""
+    """A placement; it, its request, what is offered beside it and the units are locked."""
 
     offer: Offer
     request: Request
     units: Mapping[UUID, Unit]
+    others: tuple[Offer, ...]
+    """Open offers of a second place, where this one has no room."""
     now: datetime
 
 
@@ -39,12 +41,16 @@ async def placement(
         raise Rejected("placement-not-found", "There is no such placement.", status=404)
     request = (await work.requests.locked([found.case_id]))[found.case_id]
     may_take_along(who, found, request)
-    units = await work.units.locked({found.unit_id, *other_units})
-    offer = (await work.offers.locked([placement_id]))[placement_id]
+    is_moving = request.status is RequestStatus.MOVING
+    asked = await work.offers.of_requests([found.case_id], {OfferStatus.OFFERED}) if is_moving else ()
+    units = await work.units.locked({found.unit_id, *other_units, *(offer.unit_id for offer in asked)})
+    offers = await work.offers.locked([placement_id, *(offer.offer_id for offer in asked)])
+    offer = offers[placement_id]
     if not may(offer.status, to):
         raise Rejected("placement-state", f"The placement stands at {offer.status}: this cannot follow.", status=409)
     require_match(seen, offer.version)
-    return Placement(offer, request, units, await work.now())
+    others = tuple(other for other in offers.values() if other.offer_id != placement_id)
+    return Placement(offer, request, units, others, await work.now())
 
 
 def happened_at(work: Work, said: datetime | None, now: datetime, pointer: str) -> datetime:

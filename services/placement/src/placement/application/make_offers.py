@@ -1,6 +1,6 @@
 """Offer a request to one or several units, each with a hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from placement.application.ports import Work
 from placement.domain.matching import Exclusion, refusals
 from placement.domain.offer import Offer
 from placement.domain.request import Request
-from placement.domain.states import OfferStatus
+from placement.domain.room import is_answered
+from placement.domain.states import OfferStatus, RequestStatus
 from placement.domain.unit import Unit
 
 OfferResult = Offer | Rejected
@@ -51,7 +52,11 @@ async def make_offers(
     deadline = _deadline(work, request, answer_by, now)
 
     units = await work.units.locked(unit_ids)
-    results = [await _offer(work, request, units.get(unit_id), answer_by=deadline, now=now, who=who) for unit_id in unit_ids]
+    left = await _left(work, request, units)
+    results = [
+        _no_room() if unit_id in left else await _offer(work, request, units.get(unit_id), answer_by=deadline, now=now, who=who)
+        for unit_id in unit_ids
+    ]
     offers = [result for result in results if isinstance(result, Offer)]
     if not offers:
         raise Rejected("place-gone", "None of these units has a place that can be offered.", status=409)
@@ -72,6 +77,24 @@ def _deadline(work: Work, request: Request, answer_by: datetime | None, now: dat
             errors=[FieldError("/answer_by", "lies between now and the request's place_by")],
         )
     return answer_by
+
+
+async def _left(work: Work, request: Request, units: Mapping[UUID, Unit]) -> set[UUID]:
+    """Of these units those that had no room for this patient on the figure that they still show, or where the patient has a place."""
+    if not (request.moves or request.status is RequestStatus.MOVING):
+        return set()
+    placed = await work.offers.of_requests([request.case_id], {OfferStatus.ACCEPTED, OfferStatus.RELEASED})
+    return {
+        offer.unit_id
+        for offer in placed
+        if offer.unit_id in units
+        and offer.round == request.round
+        and (offer.is_holding or (offer.has_room is False and is_answered(offer, units[offer.unit_id])))
+    }
+
+
+def _no_room() -> Rejected:
+    return Rejected("no-room", "This unit had no room for this patient, and has not looked again since.", status=409)
 
 
 async def _offer(work: Work, request: Request, unit: Unit | None, *, answer_by: datetime, now: datetime, who: Caller) -> OfferResult:

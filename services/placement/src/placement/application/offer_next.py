@@ -41,13 +41,14 @@ async def offer_next(work: Work, case_ids: Collection[UUID], now: datetime) -> N
     due = [one for one in await _with_asked_units(work, known) if _is_due(one, now)]
     searches = [await _search(work, request, now) for request in sorted(due, key=_first_served)]
 
-    units = await work.units.locked({unit.unit_id for search in searches for unit in search.candidates})
+    given_over = [search.request.case_id for search in searches if not search.candidates]
+    kept = {offer.case_id: offer for offer in await work.offers.of_requests(given_over, {OfferStatus.ACCEPTED})}
+    candidates = {unit.unit_id for search in searches for unit in search.candidates}
+    units = await work.units.locked({*candidates, *(offer.unit_id for offer in kept.values())})
     touched = set()
     for search in searches:
         if not search.candidates:
-            await work.requests.move(
-                search.request, RequestStatus.BIJ_LCPS, region_index=search.request.region_index, asked_in_region=0, unattended_at=None
-            )
+            await _give_over(work, search.request, kept.get(search.request.case_id))
         elif offer := await _offer(work, search.request, [units[unit.unit_id] for unit in search.candidates], now):
             await work.requests.change(
                 search.request,
@@ -77,7 +78,7 @@ async def _with_asked_units(work: Work, requests: Mapping[UUID, Request]) -> lis
 
 
 def _is_due(request: Request, now: datetime) -> bool:
-    return request.status is RequestStatus.OPEN and request.unattended_at is not None and request.unattended_at <= now
+    return request.is_searched and request.unattended_at is not None and request.unattended_at <= now
 
 
 def _first_served(request: Request) -> tuple[str, bool, datetime, UUID]:
@@ -95,6 +96,17 @@ async def _search(work: Work, request: Request, now: datetime) -> _Search:
         to, region = (EscalatedTo.LCPS, None) if request.is_escalated else (EscalatedTo.ROAZ, request.current_region)
         work.publish(PLACEMENTS, request_escalated(request, to, region, now), key=str(request.case_id))
     return _Search(request, ())
+
+
+async def _give_over(work: Work, request: Request, kept: Offer | None) -> None:
+    """LCPS looks from now on; a place that the patient has until then stays theirs."""
+    stands_at = {"region_index": request.region_index, "asked_in_region": 0, "unattended_at": None}
+    if kept is None:
+        await work.requests.move(request, RequestStatus.BIJ_LCPS, **stands_at)
+        return
+    await work.requests.change(request, **stands_at)
+    # It is LCPS's to see from now on, also for who follows the offers live.
+    await work.offers.change(kept)
 
 
 async def _offer(work: Work, request: Request, units: Sequence[Unit], now: datetime) -> Offer | None:

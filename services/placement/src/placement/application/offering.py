@@ -38,6 +38,9 @@ async def offer_place(work: Work, request: Request, unit: Unit, answer_by: datet
         reason=None,
         warned_at=None,
         needs_confirmation=False,
+        confirm_by=None,
+        has_room=None,
+        room_answered_at=None,
         absorbed_version=None,
         version=1,
     )

@@ -83,6 +83,7 @@ def _request_of(event: PlacementRequestedV1, now: datetime, unattended_at: datet
         asked_in_region=0,
         unattended_at=unattended_at,
         is_on_top=False,
+        moves=0,
         ended=None,
         ended_at=None,
         version=1,

@@ -118,6 +118,9 @@ class Units(Protocol):
     async def give_back(self, unit_id: UUID, offer_id: UUID) -> None:
         """One place less is held, unless the unit's figures contain it and it did not count."""
 
+    async def note_parked(self, unit_ids: Collection[UUID], *, is_parked: bool) -> None:
+        """Mark these locked units as ones of which the newest state cannot be read, or take the mark off."""
+
     async def take_regardless(self, unit_id: UUID, offer_id: UUID) -> None:
         """One place more is held, also when there is none: the patient lies there."""
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from contracts.capacity import UnitChangedV1
 from placement.application.absorb import absorb
 from placement.application.holds import settle
-from placement.application.ports import Work
+from placement.application.ports import Due, Work
+from placement.application.timers import ROOM_JUDGED
+from placement.domain.room import judged
+from placement.domain.states import PLACEMENTS_NOW, OfferStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,11 @@ async def project_units(work: Work, told: Sequence[Told]) -> None:
         return
     now = await work.now()
     after = {unit_id: projected.get(unit_id, unit) for unit_id, unit in before.items()}
-    absorbed = await absorb(work, after.values(), now)
+    placed = await work.offers.at_units(after, {OfferStatus.ADMITTED, *PLACEMENTS_NOW})
+    absorbed = await absorb(work, after.values(), placed, now)
+    # Their requests are locked before units, so it is a timer that takes it from here.
+    in_question = [offer for offer in placed if offer.unit_id in projected and judged(offer, after[offer.unit_id], now)]
+    await work.timers.set(ROOM_JUDGED, [Due(f"{offer.offer_id}/{now.timestamp():.6f}", now) for offer in in_question])
     renamed = [unit_id for unit_id, unit in after.items() if unit.includes_holds != before[unit_id].includes_holds]
     if renamed:
         await work.units.recount(renamed)

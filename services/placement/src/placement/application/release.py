@@ -39,9 +39,12 @@ async def give_up(work: Work, offer: Offer, request: Request, unit: Unit, *, why
     """End a locked placement; its request is open again, from its own region on, and first in the queue."""
     released = await end_hold(work, offer, OfferStatus.RELEASED, now, reason=why)
     assert released is not None
-    at = now + work.policy.unattended_after[request.urgency]
+    # Where a second place was sought already, somebody may still have to answer that.
+    is_asked = request.status is RequestStatus.MOVING and await work.offers.of_requests([request.case_id], {OfferStatus.OFFERED})
+    at = None if is_asked else now + work.policy.unattended_after[request.urgency]
     reopened = await work.requests.move(request, RequestStatus.OPEN, is_on_top=True, region_index=0, asked_in_region=0, unattended_at=at)
-    await wake_at(work, reopened, at)
+    if at is not None:
+        await wake_at(work, reopened, at)
     key = str(request.case_id)
     work.publish(PLACEMENTS, placement_released(released, unit, why, now), key=key)
     work.publish(PLACEMENTS, request_opened(reopened), key=key)

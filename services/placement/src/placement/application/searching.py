@@ -7,7 +7,7 @@ from uuid import UUID
 from placement.application.ports import Due, Work
 from placement.application.timers import REQUEST_UNATTENDED
 from placement.domain.request import Request
-from placement.domain.states import OfferStatus, RequestStatus
+from placement.domain.states import OfferStatus
 
 
 async def go_on_at(work: Work, request: Request, at: datetime) -> Request:
@@ -32,7 +32,7 @@ async def after_offers_ended(work: Work, requests: Collection[Request], now: dat
 
 async def after_offer_ended(work: Work, request: Request, now: datetime, *, is_asked: bool) -> None:
     """Let a locked request go on at once, unless somebody else still has to answer it."""
-    if request.status is RequestStatus.OPEN and not is_asked:
+    if request.is_searched and not is_asked:
         await go_on_at(work, request, now)
     else:
         await work.requests.change(request)

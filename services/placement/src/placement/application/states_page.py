@@ -8,6 +8,7 @@ _MEANS: dict[Status, str] = {
     RequestStatus.OPEN: "a place is sought; nobody or somebody is being asked",
     RequestStatus.BIJ_LCPS: "no region had a place: LCPS looks; still open",
     RequestStatus.PLACED: "a provider has accepted; the patient is not there yet",
+    RequestStatus.MOVING: "accepted where there is no room any more: a second place is sought, the first is kept until then",
     RequestStatus.CLOSED: "nobody looks any more: admitted, cancelled, deceased, handed over to 112 or replaced by the next round",
     OfferStatus.OFFERED: "held and offered until the answer deadline",
     OfferStatus.ACCEPTED: "a placement, held until its own end",
@@ -17,7 +18,7 @@ _MEANS: dict[Status, str] = {
     OfferStatus.DECLINED: "the provider declined",
     OfferStatus.EXPIRED: "nobody answered in time",
     OfferStatus.WITHDRAWN: "another was first, the request ended, or the unit had no room any more",
-    OfferStatus.RELEASED: "the placement was given up, or its hold ended",
+    OfferStatus.RELEASED: "the placement was given up, its hold ended, or the patient goes to a second place",
 }
 
 
@@ -49,7 +50,9 @@ def states_page() -> str:
 
 
 def _sought(status: RequestStatus) -> str:
-    return {RequestStatus.PLACED: "found", RequestStatus.CLOSED: "not sought"}.get(status, "sought")
+    return {RequestStatus.PLACED: "found", RequestStatus.MOVING: "found, and sought", RequestStatus.CLOSED: "not sought"}.get(
+        status, "sought"
+    )
 
 
 def _held(status: OfferStatus) -> str:

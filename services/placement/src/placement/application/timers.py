@@ -12,5 +12,8 @@ HOLD_WARNING = "hold-warning"
 HOLD_ENDS = "hold-ends"
 """Subject: the offer. An accepted hold ends, or the patient on the way should have arrived."""
 
+ROOM_JUDGED = "room-judged"
+"""Subject: `<offer>/<moment>`. An accepted patient's provider did not answer whether there is room, or something stands for its answer."""
+
 UNIT_OVERCOMMITTED = "unit-overcommitted"
 """Subject: `<unit>/<moment>`. More was held than free for too long."""

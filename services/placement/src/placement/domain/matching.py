@@ -167,7 +167,7 @@ def _without_a_place(unit: Unit, now: datetime) -> list[Exclusion]:
     """Why no place can be given there; an unknown or old figure is never free, whatever it said."""
     if unit.is_closed:
         return [Exclusion.GESLOTEN]
-    if unit.free is None or unit.fresh_until is None:
+    if unit.free is None or unit.fresh_until is None or unit.is_parked:
         return [Exclusion.ONBEKEND]
     if not unit.is_fresh(now):
         return [Exclusion.VEROUDERD]

@@ -41,6 +41,11 @@ class Offer:
     """When the coordinator was warned that the hold is about to end, or that a patient on the way has not arrived."""
     needs_confirmation: bool
     """The unit's figures leave no room for all it holds: the provider is asked whether they contain this patient."""
+    confirm_by: datetime | None
+    """Until when it may answer that; no answer counts as no room. Null when it is not asked."""
+    has_room: bool | None
+    """What it answered last, or what stands for its answer; null when nothing was said but the figure."""
+    room_answered_at: datetime | None
     absorbed_version: int | None
     """The version of the unit whose figures contain the patient."""
     version: int

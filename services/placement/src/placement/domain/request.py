@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from contracts.codes import CareType, Cohort, Origin, Urgency
 from contracts.placement import RequestEnd
 from placement.domain.states import SEEKING, RequestStatus
+
+MOST_MOVES: Final = 3
+"""Who went to another place so often for want of room is not sent on by itself any more: a coordinator decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ class Request:
     unattended_at: datetime | None
     """When the automatic search goes on by itself; null while an offer is open, and when it has come to its end."""
     is_on_top: bool
-    """It had a place and lost it: it goes before all others of its urgency."""
+    """It had a place and lost it, or is losing it: it goes before all others of its urgency."""
+    moves: int
+    """How often the accepted place had no room after all, so that another was found."""
     ended: RequestEnd | None
     ended_at: datetime | None
     version: int
@@ -56,6 +62,13 @@ class Request:
     def is_seeking(self) -> bool:
         """Whether it may be offered somewhere."""
         return self.status in SEEKING
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the automatic search goes on for it; else, while it seeks a place, a person looks."""
+        if self.status is RequestStatus.MOVING:
+            return not self.is_escalated and self.moves < MOST_MOVES
+        return self.status is RequestStatus.OPEN
 
     @property
     def is_escalated(self) -> bool:

@@ -15,6 +15,7 @@ class RequestStatus(StrEnum):
     OPEN = "OPEN"
     BIJ_LCPS = "BIJ_LCPS"
     PLACED = "PLACED"
+    MOVING = "MOVING"
     CLOSED = "CLOSED"
 
 
@@ -54,7 +55,7 @@ class Way:
 
 _R, _O = RequestStatus, OfferStatus
 
-SEEKING: Final = frozenset({_R.OPEN, _R.BIJ_LCPS})
+SEEKING: Final = frozenset({_R.OPEN, _R.BIJ_LCPS, _R.MOVING})
 """Requests that may be offered somewhere."""
 
 HOLDING: Final = frozenset({_O.OFFERED, _O.ACCEPTED, _O.UNDERWAY, _O.ADMITTED})
@@ -71,9 +72,18 @@ WAYS: Final[dict[tuple[Status, Status], Way]] = {
     (_R.BIJ_LCPS, _R.PLACED): Way("a provider accepts", "OfferAcceptedV1"),
     (_R.OPEN, _R.BIJ_LCPS): Way("no region has a place", "RequestEscalatedV1"),
     (_R.PLACED, _R.OPEN): Way("the placement is released or its hold ends; on top of the queue", "PlacementReleasedV1, RequestOpenedV1"),
+    (_R.PLACED, _R.MOVING): Way("its unit has no room: a second place is sought while the first is kept", "RoomAnsweredV1"),
+    (_R.MOVING, _R.PLACED): Way(
+        "a second provider accepts and the first place is given up; or there is room after all; or transport has left for the first",
+        "PlacementReleasedV1 and OfferAcceptedV1, RoomAnsweredV1, or TransportLeftV1",
+    ),
+    (_R.MOVING, _R.OPEN): Way(
+        "the first place is released or its hold ends before there is a second", "PlacementReleasedV1, RequestOpenedV1"
+    ),
     (_R.OPEN, _R.CLOSED): Way("cancelled, deceased, handed over to 112, or replaced by the next round", "RequestClosedV1"),
     (_R.BIJ_LCPS, _R.CLOSED): Way("cancelled, deceased, handed over to 112, or replaced by the next round", "RequestClosedV1"),
     (_R.PLACED, _R.CLOSED): Way("admitted; or cancelled, deceased, handed over to 112, replaced by the next round", "RequestClosedV1"),
+    (_R.MOVING, _R.CLOSED): Way("admitted; or cancelled, deceased, handed over to 112, replaced by the next round", "RequestClosedV1"),
     (_R.CLOSED, _R.OPEN): Way("the case asks again: the next round", "RequestOpenedV1"),
     (_O.OFFERED, _O.ACCEPTED): Way("the provider accepts, first of all", "OfferAcceptedV1", Guard.BEFORE_ANSWER_BY),
     (_O.OFFERED, _O.DECLINED): Way("the provider declines", "OfferDeclinedV1", Guard.BEFORE_ANSWER_BY),
@@ -82,7 +92,7 @@ WAYS: Final[dict[tuple[Status, Status], Way]] = {
     (_O.ACCEPTED, _O.UNDERWAY): Way("transport has left", "TransportLeftV1"),
     (_O.ACCEPTED, _O.ADMITTED): Way("the patient is there", "PatientAdmittedV1"),
     (_O.UNDERWAY, _O.ADMITTED): Way("the patient is there", "PatientAdmittedV1"),
-    (_O.ACCEPTED, _O.RELEASED): Way("given up, cancelled, or its hold ends", "PlacementReleasedV1"),
+    (_O.ACCEPTED, _O.RELEASED): Way("given up, cancelled, its hold ends, or a second place was accepted", "PlacementReleasedV1"),
     (_O.UNDERWAY, _O.RELEASED): Way("given up or cancelled; never by itself", "PlacementReleasedV1"),
     (_O.ADMITTED, _O.ABSORBED): Way("the provider's own figures contain the patient", "HoldsChangedV1"),
 }

@@ -51,6 +51,8 @@ class Unit:
     """Declined with VOL then."""
     overcommitted_since: datetime | None
     """Since when more is held than is free."""
+    is_parked: bool
+    """What capacity said last cannot be read: what is known is not what it says, so nothing is given on it."""
 
     @property
     def is_closed(self) -> bool:
@@ -64,7 +66,11 @@ class Unit:
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the figures may still be trusted."""
-        return self.free is not None and self.fresh_until is not None and self.fresh_until > now
+        return not self.is_parked and self.free is not None and self.fresh_until is not None and self.fresh_until > now
+
+    def is_observed_since(self, at: datetime) -> bool:
+        """Whether somebody at the bedside has looked after this instant; until then it is the same figure, in whatever version."""
+        return any(seen is not None and seen > at for seen in (self.observed_at, self.occupied_reported_at))
 
     def available(self, now: datetime) -> int | None:
         """How many places can be given; None while unknown."""

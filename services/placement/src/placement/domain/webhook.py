@@ -13,10 +13,11 @@ _LONGEST_PAUSE = timedelta(minutes=5)
 
 
 class Told(StrEnum):
-    """What an organisation is told of an offer, each once."""
+    """What an organisation is told of an offer, each once; whether there is room each time that it is asked."""
 
     OFFER_MADE = "offer.made"
     OFFER_ENDED = "offer.ended"
+    ROOM_ASKED = "room.asked"
 
 
 class DeliveryState(StrEnum):

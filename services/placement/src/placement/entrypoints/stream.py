@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from chassis.records import SOON_SECONDS, Handler, Reading, Received
+from chassis.records import SOON_SECONDS, Handler, OnParked, Reading, Received
 from chassis.sql import Transaction
 from contracts.capacity import UNITS, UnitChangedV1
 from contracts.triage import CASES, CaseClosedV1, CaseHandedOverV1, PlacementRequestedV1
 from placement.adapters.sql.work import SqlWork
+from placement.application.note_parked import note_parked
 from placement.application.open_requests import open_requests
 from placement.application.project_units import Told, project_units
 from placement.application.withdraw_for_case import withdraw_for_case
@@ -21,7 +23,7 @@ def readings(policy: Policy) -> tuple[Reading, ...]:
         Reading(
             CASES, {PlacementRequestedV1: _opening(policy), CaseHandedOverV1: ending, CaseClosedV1: ending}, within_seconds=SOON_SECONDS
         ),
-        Reading(UNITS, {UnitChangedV1: _projecting(policy)}, within_seconds=SOON_SECONDS),
+        Reading(UNITS, {UnitChangedV1: _projecting(policy)}, on_parked=_marking(policy), within_seconds=SOON_SECONDS),
     )
 
 
@@ -44,3 +46,18 @@ def _projecting(policy: Policy) -> Handler:
         await project_units(SqlWork(tx, policy), [Told(one.event, one.version) for one in received])
 
     return handle
+
+
+def _marking(policy: Policy) -> OnParked:
+    async def mark(tx: Transaction, keys: Sequence[str], is_parked: bool) -> None:  # the chassis' form of it
+        # A key that is no unit's never had a place.
+        await note_parked(SqlWork(tx, policy), [unit_id for key in keys if (unit_id := _id(key))], is_parked=is_parked)
+
+    return mark
+
+
+def _id(key: str) -> UUID | None:
+    try:
+        return UUID(key)
+    except ValueError:
+        return None

@@ -9,10 +9,11 @@ from chassis.timers import OnDue, Timer
 from placement.adapters.sql.work import SqlWork
 from placement.application.end_holds import end_holds, warn_of_ends
 from placement.application.expire_offers import expire_offers
+from placement.application.judge_room import judge_room
 from placement.application.offer_next import offer_next
 from placement.application.ports import Work
 from placement.application.relieve_units import relieve_units
-from placement.application.timers import HOLD_ENDS, HOLD_WARNING, OFFER_EXPIRES, REQUEST_UNATTENDED, UNIT_OVERCOMMITTED
+from placement.application.timers import HOLD_ENDS, HOLD_WARNING, OFFER_EXPIRES, REQUEST_UNATTENDED, ROOM_JUDGED, UNIT_OVERCOMMITTED
 from placement.domain.policy import Policy
 
 UseCase = Callable[[Work, Collection[UUID], datetime], Awaitable[None]]
@@ -25,6 +26,7 @@ def timers(policy: Policy) -> Mapping[str, OnDue]:
         HOLD_WARNING: _on_due(policy, warn_of_ends),
         HOLD_ENDS: _on_due(policy, end_holds),
         UNIT_OVERCOMMITTED: _on_due(policy, relieve_units),
+        ROOM_JUDGED: _on_due(policy, judge_room),
         REQUEST_UNATTENDED: _on_due(policy, offer_next),
     }
 

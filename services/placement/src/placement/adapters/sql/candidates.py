@@ -30,7 +30,7 @@ _REASONS: dict[Exclusion, str] = {
     """,
     Exclusion.AL_GEVRAAGD: "unit_id = any($8::uuid[])",
     Exclusion.GESLOTEN: "closed_reason is not null and open is not distinct from 0",
-    Exclusion.ONBEKEND: "free is null or fresh_until is null",
+    Exclusion.ONBEKEND: "free is null or fresh_until is null or is_parked",
     Exclusion.VEROUDERD: "fresh_until <= $9::timestamptz",
     Exclusion.GEEN_PLEK: "free - claimed - held <= 0",
 }

@@ -18,7 +18,10 @@ _GIVE_UP = """
 with late as (
     select d.delivery_id from webhook_deliveries d join offers o using (offer_id)
     where d.state = 'PENDING' and d.next_at <= db_clock()
-        and (d.until_at <= db_clock() or (d.told = 'offer.made' and o.status <> 'OFFERED'))
+        and (
+            d.until_at <= db_clock() or (d.told = 'offer.made' and o.status <> 'OFFERED')
+            or (d.told = 'room.asked' and not o.needs_confirmation)
+        )
     order by d.next_at limit 200 for update of d skip locked
 )
 update webhook_deliveries d set state = 'NOT_DELIVERED' from late where d.delivery_id = late.delivery_id

@@ -20,7 +20,7 @@ from placement.domain.states import OfferStatus
 _COLUMNS = (
     "offer_id", "case_id", "round", "unit_id", "offered_unit_id", "organisation", "status", "token", "is_automatic", "made_at", "made_by",
     "answer_by", "held_until", "accepted_at", "left_at", "admitted_at", "ended_at", "reason", "warned_at", "needs_confirmation",
-    "absorbed_version", "version",
+    "confirm_by", "has_room", "room_answered_at", "absorbed_version", "version",
 )  # fmt: skip
 
 OFFER_COLUMNS = ", ".join(f"r.{name}" for name in _COLUMNS)

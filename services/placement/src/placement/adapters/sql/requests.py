@@ -19,7 +19,7 @@ from placement.domain.states import RequestStatus
 _OWN_COLUMNS = (
     "case_id", "round", "status", "urgency", "is_assessed", "care_type", "cohort", "place_by", "region", "roaz", "municipality", "origin",
     "organisation", "needs", "target_group", "requested_at", "opened_at", "regions", "region_index", "asked_in_region", "unattended_at",
-    "is_on_top", "ended", "ended_at", "version",
+    "is_on_top", "moves", "ended", "ended_at", "version",
 )  # fmt: skip
 
 _OWN = ", ".join(f"r.{name}" for name in _OWN_COLUMNS)
@@ -122,6 +122,7 @@ def request_of(row: Record | Mapping[str, Any]) -> Request:
         asked_in_region=row["asked_in_region"],
         unattended_at=row["unattended_at"],
         is_on_top=row["is_on_top"],
+        moves=row["moves"],
         ended=RequestEnd(row["ended"]) if row["ended"] is not None else None,
         ended_at=row["ended_at"],
         version=row["version"],

@@ -39,7 +39,7 @@ _READ_AS: Mapping[int, Callable[[Any], object]] = {
 _LOCK = then_clock(f"select {UNIT_COLUMNS} from units u where unit_id = any($1::uuid[]) order by unit_id for update")
 
 # A place can be given: what `Unit.available` says, by the database's clock.
-HAS_PLACE = "held < free - claimed and fresh_until > db_clock() and not (open = 0 and closed_reason is not null)"
+HAS_PLACE = "held < free - claimed and fresh_until > db_clock() and not (open = 0 and closed_reason is not null) and not is_parked"
 
 # More is held than the last known figure has room for: what `Unit.is_overcommitted` says.
 IS_OVERCOMMITTED = "(free is not null and held > greatest(free, 0))"
@@ -79,6 +79,7 @@ update units u set held = (
 )
 where unit_id = any($1::uuid[])
 """
+_NOTE_PARKED = "update units set is_parked = $2 where unit_id = any($1::uuid[]) and is_parked <> $2"
 _SET_FULL = "update units set full_since = $2, free = case when free is not null then 0 end where unit_id = $1"
 
 
@@ -112,6 +113,9 @@ class SqlUnits:
 
     async def recount(self, unit_ids: Collection[UUID]) -> None:
         await self._connection.execute(_RECOUNT, list(unit_ids))
+
+    async def note_parked(self, unit_ids: Collection[UUID], *, is_parked: bool) -> None:
+        await self._connection.execute(_NOTE_PARKED, list(unit_ids), is_parked)
 
     async def set_full(self, unit_id: UUID, since: datetime) -> None:
         await self._connection.execute(_SET_FULL, unit_id, since)

@@ -11,19 +11,25 @@ from placement.domain.webhook import Told
 # An offer is told until it must have been answered; that it is over helps for as long as somebody may still prepare a bed for it.
 _END_TOLD_FOR = timedelta(hours=1)
 
-# The body is written once: every attempt says the same. Care that is needed, and the token that an answer must carry; never a person.
+# The body is written once: every attempt says the same. Whether there is room may be asked more than once, each time anew. Care that is needed, and the token that an answer must carry; never a person.
 _TELL = """
 insert into webhook_deliveries (delivery_id, offer_id, told, organisation, state, body, made_at, next_at, until_at, attempts)
 select gen_random_uuid(), o.offer_id, $2, o.organisation, 'PENDING',
     jsonb_build_object(
         'type', $2::text, 'offer_id', o.offer_id, 'case_id', o.case_id, 'unit_id', o.offered_unit_id, 'status', o.status,
-        'care_type', r.care_type, 'cohort', r.cohort, 'urgency', r.urgency, 'answer_by', o.answer_by,
+        'care_type', r.care_type, 'cohort', r.cohort, 'urgency', r.urgency,
+        'answer_by', case when $2 = 'room.asked' then o.confirm_by else o.answer_by end,
         'token', o.token, 'etag', format('"%s"', o.version)
     ),
-    db_clock(), db_clock(), greatest(o.answer_by, case when $2 = 'offer.ended' then db_clock() + $3::interval end), 0
+    db_clock(), db_clock(), greatest(
+        o.answer_by, case $2 when 'offer.ended' then db_clock() + $3::interval when 'room.asked' then o.confirm_by end
+    ), 0
 from offers o join requests r using (case_id) join webhooks w on w.organisation = o.organisation
 where o.offer_id = $1
-on conflict (offer_id, told) do nothing
+on conflict (offer_id, told) do update set
+    delivery_id = excluded.delivery_id, state = excluded.state, body = excluded.body, made_at = excluded.made_at,
+    next_at = excluded.next_at, until_at = excluded.until_at, attempts = 0, last_attempt_at = null, last_status = null, delivered_at = null
+where excluded.told = 'room.asked'
 """
 _SET = """
 insert into webhooks (organisation, url, sealed_secret, changed_at) values ($1, $2, $3, db_clock())

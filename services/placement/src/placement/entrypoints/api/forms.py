@@ -35,6 +35,13 @@ class DeclineForm(Form):
     reason: Reason = Field(description="A code of the decline reasons; one that is not known is kept as it was sent.")
 
 
+class ConfirmationForm(Form):
+    """Whether there is room for a patient who was accepted."""
+
+    token: Token
+    has_room: bool = Field(description="False: a second place is sought, and this one is kept until it is found.")
+
+
 class TransportForm(Form):
     """The patient is on the way."""
 

@@ -18,9 +18,10 @@ from chassis.live import STREAM_RESPONSES, LastEventId, live_answer
 from chassis.sql import Transaction
 from placement.adapters.sql.queries import Condition, Queries, Row, all_hold, where
 from placement.application.accept_offer import accept_offer
+from placement.application.confirm_room import confirm_room
 from placement.application.decline_offer import decline_offer
 from placement.domain.states import HOLDING, OfferStatus
-from placement.entrypoints.api.forms import AcceptanceForm, DeclineForm
+from placement.entrypoints.api.forms import AcceptanceForm, ConfirmationForm, DeclineForm
 from placement.entrypoints.api.sight import offer_sight, seen_offer
 from placement.entrypoints.api.views import OffersView, OfferView, offer_view
 from placement.entrypoints.api.wiring import Answerer, OfferReader, Seen, Served
@@ -107,6 +108,20 @@ async def post_decline(offer_id: UUID, *, body: DeclineForm, who: Answerer, serv
             return rejection(declined) if isinstance(declined, Rejected) else await shown_now(tx, offer_id, who)
 
         return await once(tx, key, decline)
+
+
+@router.post("/offers/{offer_id}/confirmation", response_model=OfferView, summary="Whether there is room for an accepted patient")
+async def post_confirmation(
+    offer_id: UUID, *, body: ConfirmationForm, who: Answerer, served: Served, seen: Seen, key: MaybeKey
+) -> Response:
+    """Answers `needs_confirmation`; that there is room after all may be said until a second place is accepted. Else 409."""
+    async with served.begin() as (tx, work):
+
+        async def confirm() -> Response:
+            await confirm_room(work, offer_id, body.token, has_room=body.has_room, seen=seen, who=who)
+            return await shown_now(tx, offer_id, who)
+
+        return await once(tx, key, confirm)
 
 
 async def shown_now(tx: Transaction, offer_id: UUID, who: Caller) -> Response:

@@ -45,6 +45,7 @@ class RequestView(BaseModel):
     requested_at: datetime
     opened_at: datetime
     is_on_top: bool
+    moves: int
     looked_in: list[str]
     sought_by: str
     unattended_at: datetime | None
@@ -104,6 +105,8 @@ class OfferView(BaseModel):
     reason: str | None
     warned_at: datetime | None
     needs_confirmation: bool
+    confirm_by: datetime | None
+    has_room: bool | None
     delivery: DeliveryView
     token: str | None = None
 
