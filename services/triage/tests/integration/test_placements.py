@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from contracts.placement import RequestEscalatedV1, RequestOpenedV1
+from contracts.placement import RequestEscalatedV1, RequestOpenedV1, RoomAnsweredV1
 from triage.entrypoints.stream import placements
 
 
@@ -124,8 +124,10 @@ async def test_what_arrives_after_triage_ended_the_request_changes_nothing(triag
 def test_the_worker_reads_all_that_it_must_and_nothing_that_it_does_not_understand():
     handled = set(placements().handlers)
 
-    # Its own requests being opened and refusals being reported say nothing new about a case.
+    # Its own requests being opened and refusals being reported say nothing new about a case. Nor does whether there is room after all:
+    # the patient has the place until another provider accepts, and that is told.
     assert {event.__name__ for event in placements().topic.events if event not in handled} == {
         RequestOpenedV1.__name__,
+        RoomAnsweredV1.__name__,
         "RefusalReportedV1",
     }
