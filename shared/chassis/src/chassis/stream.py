@@ -1,12 +1,9 @@
 """Faust, set up so that it loses nothing; what was tried stands in docs/adr/0003.
 
-Only three things together keep an event whose handler raises: explicit acknowledgement after the commit, a supervisor that lets the worker
-crash, and one stream at a time with acknowledgements in order. The worker ends, and its restart processes the event.
+Only three things together keep an event whose handler raises: explicit acknowledgement after the commit (`noack_take`), a supervisor that
+lets the worker crash, and one stream at a time with acknowledgements in order. The worker ends, and its restart processes the event.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 
 import faust
@@ -65,41 +62,15 @@ def _attach(app: faust.App, settings: ServiceSettings, delivery: Delivery, readi
     topic = app.topic(settings.named(reading.topic.name), key_serializer="raw", value_serializer="raw")
 
     async def on_records(stream: Any) -> None:
-        # Off for good: Faust would acknowledge what waits behind a failed batch while it dies, and those records would be lost.
+        # When a handler raises, `noack_take` puts acknowledging back as it found it, and Faust acknowledges what waits behind the failed
+        # batch while it dies: those offsets are committed, and the records lost. So it finds it off.
         stream.enable_acks = False
-        async with aclosing(_batches(stream, reading.within_seconds)) as batches:
-            async for batch in batches:
-                await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
-                for event in batch:
-                    event.ack()
+        async for batch in stream.noack_take(_BATCH, within=reading.within_seconds):
+            await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
+            for event in batch:
+                event.ack()
 
     app.agent(topic, name=f"{delivery.reader}.{reading.topic.name}", concurrency=1)(on_records)
-
-
-async def _batches(stream: Any, within_seconds: float) -> AsyncGenerator[list[Any], None]:
-    """What has come: as soon as something has, and has waited so long for company.
-
-    Faust's own `noack_take` wakes up every so many seconds to look, whether something came or not: at 5 ms that cost 4 % of a core a topic.
-    """
-    arrived: asyncio.Queue[Any] = asyncio.Queue(_BATCH)
-
-    async def fill() -> None:
-        async for event in stream.events():
-            await arrived.put(event)
-
-    filling = asyncio.ensure_future(fill())
-    # Whoever waits for the next one learns that none will come, and why.
-    filling.add_done_callback(lambda _: arrived.put_nowait(None) if arrived.empty() else None)
-    try:
-        while not filling.done() or not arrived.empty():
-            batch = [await arrived.get()]
-            await asyncio.sleep(within_seconds)
-            batch += [arrived.get_nowait() for _ in range(min(_BATCH - 1, arrived.qsize()))]
-            if events := [event for event in batch if event is not None]:
-                yield events
-        filling.result()
-    finally:
-        filling.cancel()
 
 
 _original_add_gap = Consumer._add_gap  # noqa: SLF001  the fault is inside
