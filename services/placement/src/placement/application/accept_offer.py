@@ -38,12 +38,15 @@ async def accept_offer(work: Work, offer_id: UUID, token: str, seen: str, who: C
     now, key = asked.now, str(asked.request.case_id)
     held_until = _held_until(work, asked.request, now)
     # Before the other is accepted: a patient has one place at a time, for whoever reads along as well.
-    moves = await _give_up(work, asked, asked.kept) if asked.kept is not None else 0
+    moves = asked.request.moves
+    if asked.kept is not None:
+        await _give_up(work, asked, asked.kept)
+        moves += 1
     accepted = await work.offers.move(asked.offer, OfferStatus.ACCEPTED, accepted_at=now, held_until=held_until)
     if accepted is None:
         # It was open when we looked; the deadline passed between the two looks at the clock.
         raise too_late(asked.offer)
-    await work.requests.move(asked.request, RequestStatus.PLACED, unattended_at=None, is_on_top=False, moves=asked.request.moves + moves)
+    await work.requests.move(asked.request, RequestStatus.PLACED, unattended_at=None, is_on_top=False, moves=moves)
     work.publish(PLACEMENTS, offer_accepted(accepted, asked.unit, asked.request), key=key)
     await withdraw(work, asked.others, asked.units, now)
     await work.timers.set(HOLD_ENDS, [Due(str(offer_id), held_until)])
@@ -53,14 +56,13 @@ async def accept_offer(work: Work, offer_id: UUID, token: str, seen: str, who: C
     return accepted
 
 
-async def _give_up(work: Work, asked: Question, kept: Offer) -> int:
-    """End the first placement; gives how many moves that was."""
+async def _give_up(work: Work, asked: Question, kept: Offer) -> None:
+    """End the first placement."""
     released = await end_hold(work, kept, OfferStatus.RELEASED, asked.now, reason=MOVED)
     assert released is not None
     work.publish(PLACEMENTS, placement_released(released, asked.units[kept.unit_id], MOVED, asked.now), key=str(kept.case_id))
     # This is not its own doing, as other releases are, so it must be told.
     await work.webhooks.tell(kept.offer_id, Told.OFFER_ENDED)
-    return 1
 
 
 def _held_until(work: Work, request: Request, now: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""What an acceptance and a decline have in common: whose answer it is, and whether it comes in time."""
+"""What the answers of a provider have in common: whose answer it is, and whether it comes in time."""
 
 import hmac
 from collections.abc import Mapping
@@ -33,16 +33,37 @@ class Question:
     now: datetime
 
 
+async def answerable(work: Work, offer_id: UUID, who: Caller) -> Offer:
+    """Read an offer without a lock, to know what must be locked, and see that this caller answers for its unit.
+
+    Raises:
+        Rejected: 404, 403.
+    """
+    found = (await work.offers.find([offer_id])).get(offer_id)
+    if found is None:
+        raise Rejected("offer-not-found", "There is no such offer.", status=404)
+    may_answer(who, found)
+    return found
+
+
+def require_told(offer: Offer, token: str, seen: str) -> None:
+    """See that who answers was told of this offer, as it is now.
+
+    Raises:
+        Rejected: 403 for another token; 412 when another version was seen.
+    """
+    if not hmac.compare_digest(offer.token.encode(), token.encode()):
+        raise Rejected("wrong-token", "This is not the token of this offer.", status=403)
+    require_match(seen, offer.version)
+
+
 async def question(work: Work, offer_id: UUID, token: str, seen: str, who: Caller) -> Question:
     """Lock what an answer touches, and see that it may be given.
 
     Raises:
         Rejected: 404, 403; 409 with what happened when it comes too late, whatever version was seen; then 403 for another token, 412.
     """
-    found = (await work.offers.find([offer_id])).get(offer_id)
-    if found is None:
-        raise Rejected("offer-not-found", "There is no such offer.", status=404)
-    may_answer(who, found)
+    found = await answerable(work, offer_id, who)
     request = (await work.requests.locked([found.case_id]))[found.case_id]
     held = await work.offers.of_requests([found.case_id], {OfferStatus.OFFERED, *PLACEMENTS_NOW})
     units = await work.units.locked({found.unit_id, *(offer.unit_id for offer in held)})
@@ -51,9 +72,7 @@ async def question(work: Work, offer_id: UUID, token: str, seen: str, who: Calle
     now = await work.now()
     if not (offer.is_open and request.is_seeking and offer.round == request.round and offer.answer_by > now):
         raise too_late(offer)
-    if not hmac.compare_digest(offer.token.encode(), token.encode()):
-        raise Rejected("wrong-token", "This is not the token of this offer.", status=403)
-    require_match(seen, offer.version)
+    require_told(offer, token, seen)
     others = tuple(other for other in offers.values() if other.offer_id != offer_id and other.is_open)
     # Its status is looked at again, now that it is locked: the patient may be there by now.
     kept = next((other for other in offers.values() if other.offer_id != offer_id and other.status is OfferStatus.ACCEPTED), None)

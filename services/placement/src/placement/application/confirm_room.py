@@ -1,13 +1,11 @@
 """The provider says whether there is room for a patient whom it accepted, though its figures leave none."""
 
-import hmac
 from uuid import UUID
 
 from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.http.etag import require_match
+from placement.application.answering import answerable, require_told
 from placement.application.holds import settle
-from placement.application.permission import may_answer
 from placement.application.ports import Work
 from placement.application.second_place import doubted, take_answer
 from placement.application.telling import too_late
@@ -32,10 +30,7 @@ async def confirm_room(work: Work, offer_id: UUID, token: str, *, has_room: bool
     Raises:
         Rejected: 404, 403; 409 when it is no placement, or no more, or nobody asks; then 403 for another token, 412.
     """
-    found = (await work.offers.find([offer_id])).get(offer_id)
-    if found is None:
-        raise Rejected("offer-not-found", "There is no such offer.", status=404)
-    may_answer(who, found)
+    await answerable(work, offer_id, who)
     (one,) = await doubted(work, [offer_id])
     now = await work.now()
     if one.offer.is_open:
@@ -44,8 +39,6 @@ async def confirm_room(work: Work, offer_id: UUID, token: str, *, has_room: bool
         raise too_late(one.offer)
     if not one.offer.needs_confirmation and not (has_room and one.offer.has_room is False):
         raise Rejected("room-not-asked", "Nobody asks whether there is room for this patient.", status=409)
-    if not hmac.compare_digest(one.offer.token.encode(), token.encode()):
-        raise Rejected("wrong-token", "This is not the token of this offer.", status=403)
-    require_match(seen, one.offer.version)
+    require_told(one.offer, token, seen)
     await settle(work, await take_answer(work, one, Judgement(has_room=has_room, how=Said.PROVIDER), now), now)
     return (await work.offers.find([offer_id]))[offer_id]
