@@ -90,7 +90,7 @@ OnParked = Callable[[Transaction, Sequence[str], bool], Awaitable[None]]
 Take = Callable[[Transaction, Sequence[Record]], Awaitable[Sequence[Rejected | None]]]
 
 
-AT_ONCE_SECONDS = 0.005
+AT_ONCE_SECONDS = 0.002
 SOON_SECONDS = 0.05
 """Where somebody waits for what comes of it, and would not notice."""
 

@@ -1,22 +1,21 @@
 """Faust, set up so that it loses nothing; what was tried stands in docs/adr/0003.
 
-Only three things together keep an event whose handler raises: explicit acknowledgement after the commit (`noack_take`), a supervisor that
-lets the worker crash, and one stream at a time with acknowledgements in order. The worker ends, and its restart processes the event.
+Only three things together keep an event whose handler raises: explicit acknowledgement after the commit, a supervisor that lets the worker
+crash, and one stream at a time with acknowledgements in order. The worker ends, and its restart processes the event.
 """
 
+from contextlib import aclosing
 from typing import Any
 
 import faust
-from faust.transport.consumer import Consumer
 from mode.supervisors import CrashingSupervisor
 
+from chassis.batches import LARGEST, batches, still_counts
 from chassis.delivery import Delivery
+from chassis.faust_offsets import correct_offsets
 from chassis.foreign_records import accept_foreign_records
 from chassis.records import HasTopic, Record
 from chassis.settings import ServiceSettings
-
-# A backlog fills a batch at once; without one, a reading says how long an event waits for company.
-_BATCH = 500
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is untyped
@@ -28,7 +27,7 @@ class _App(faust.App):  # type: ignore[misc]  # Faust is untyped
 
 def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
     """A Faust app that hands every topic of this delivery to it, a batch at a time."""
-    correct_offset_gaps()
+    correct_offsets()
     accept_foreign_records()
     app = _App(
         settings.named(delivery.reader),
@@ -40,8 +39,8 @@ def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
-        # Two batches: outsiders may send a megabyte a record, and Faust would keep four thousand of them.
-        stream_buffer_maxsize=2 * _BATCH,
+        # A batch, beside the one that waits in `batches`: outsiders may send a megabyte a record, and Faust would keep four thousand of them.
+        stream_buffer_maxsize=LARGEST,
         web_enabled=False,
         # Faust's defaults stall the others for a minute when a worker is killed.
         broker_session_timeout=settings.session_timeout_seconds,
@@ -62,28 +61,13 @@ def _attach(app: faust.App, settings: ServiceSettings, delivery: Delivery, readi
     topic = app.topic(settings.named(reading.topic.name), key_serializer="raw", value_serializer="raw")
 
     async def on_records(stream: Any) -> None:
-        # When a handler raises, `noack_take` puts acknowledging back as it found it, and Faust acknowledges what waits behind the failed
-        # batch while it dies: those offsets are committed, and the records lost. So it finds it off.
+        # Off for good: Faust would acknowledge what waits behind a failed batch while it dies, and those records would be lost.
         stream.enable_acks = False
-        async for batch in stream.noack_take(_BATCH, within=reading.within_seconds):
-            await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
-            for event in batch:
-                event.ack()
+        async with aclosing(batches(stream, reading.within_seconds)) as arrivals:
+            async for batch in arrivals:
+                await delivery.deliver(reading, [Record.of_message(reading.topic, event.message) for event in batch])
+                for event in batch:
+                    if still_counts(event):
+                        event.ack()
 
     app.agent(topic, name=f"{delivery.reader}.{reading.topic.name}", concurrency=1)(on_records)
-
-
-_original_add_gap = Consumer._add_gap  # noqa: SLF001  the fault is inside
-
-
-def correct_offset_gaps() -> None:
-    """Correct Faust 0.15.3, which counts the message after an offset gap as part of the gap.
-
-    It then waits for that message twice, and commits one gap an interval: on compacted topics the committed offset crawls for hours behind
-    what was processed. The end of a gap is the offset before the next message. `test_offset_gaps.py` fails when Faust has been corrected.
-    """
-
-    async def add_gap(self: Consumer, tp: Any, offset_from: int, offset_to: int) -> None:
-        await _original_add_gap(self, tp, offset_from, offset_to - 1)
-
-    Consumer._add_gap = add_gap  # noqa: SLF001

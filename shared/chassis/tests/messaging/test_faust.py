@@ -1,22 +1,17 @@
 """The worker as a process, with Faust on the real broker: killed, paused, poisoned and faulty, it loses nothing."""
 
 import asyncio
-import inspect
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import probe
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from faust.transport.consumer import Consumer
-from intervaltree import IntervalTree
 from playground import Playground, a_header_list
 from test_poison import POISONS
 
 from chassis.health import Health, Reads
 from chassis.sql import Database
-from chassis.stream import _original_add_gap
 from chassis.testing.waiting import eventually
 from contracts.topic import Topic
 
@@ -222,16 +217,3 @@ async def test_offsets_reach_the_end_of_a_log_with_holes(playground: Playground)
     began = monotonic()
     await eventually(at_the_end, timeout=20)
     assert monotonic() - began < 4, "one hole a commit would take 20 s"
-
-
-async def test_faust_still_counts_the_message_after_a_hole_as_part_of_it() -> None:
-    """When this fails Faust has been corrected: then `chassis.stream.correct_offset_gaps` must go."""
-
-    class Consuming:
-        _committed_offset: dict[Any, int | None] = {"tp": 4}  # noqa: RUF012  it stands for one consumer
-        _gap = {"tp": IntervalTree()}  # noqa: RUF012  as above
-
-    assert "self._add_gap(tp, r_offset + 1, offset)" in inspect.getsource(Consumer._drain_messages)
-    await _original_add_gap(Consuming(), "tp", 5, 9)
-    assert Consuming._gap["tp"].overlaps(9), "9 is the offset of the message that came"
-    await asyncio.sleep(0)
