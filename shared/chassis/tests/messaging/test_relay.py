@@ -41,6 +41,25 @@ async def test_events_of_a_key_reach_kafka_in_their_order_whoever_writes_at_the_
 
 
 @pytest.mark.usefixtures("probe_topics")
+async def test_what_was_sent_can_be_looked_at_for_an_hour_and_is_then_forgotten(playground: Playground) -> None:
+    await playground.publish("old", 1, 2)
+    await playground.publish("stopped", 1)
+    await playground.publish("young", 1)
+    await playground.do("update outbox set created_at = now() - interval '61 minutes' where aggregateid <> 'young'")
+    await playground.do("update outbox set published_at = created_at where aggregateid = 'old'")
+    await playground.do("update outbox set refused = 'too large' where aggregateid = 'stopped'")
+
+    async def is_forgotten() -> bool:
+        return await playground.value("select count(*) from outbox where aggregateid = 'old'") == 0
+
+    async with playground.relaying():
+        await eventually(is_forgotten)
+        await eventually(lambda: playground.value("select published_at is not null from outbox where aggregateid = 'young'"))
+
+    assert {row["aggregateid"] for row in await playground.rows("select aggregateid from outbox")} == {"stopped", "young"}
+
+
+@pytest.mark.usefixtures("probe_topics")
 async def test_a_commit_that_comes_later_than_a_higher_id_is_sent_too(playground: Playground, database: Database) -> None:
     async with playground.relaying():
         async with database.begin() as slow:
