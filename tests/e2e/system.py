@@ -19,6 +19,7 @@ import httpx
 
 from chassis.keys import Issuer, ensure_keys
 from chassis.roles import Role
+from chassis.settings import ServiceSettings
 from chassis.testing.databases import Databases, migrate
 from chassis.testing.processes import Processes, ServiceProcess
 from chassis.testing.waiting import eventually
@@ -89,7 +90,7 @@ class Servers:
 async def prepared(bootstrap_servers: str, databases: Databases, namespace: str, services: Sequence[str] = BEDS) -> AsyncIterator[Servers]:
     """Topics in a namespace and a migrated database for each service; the databases are dropped afterwards."""
     urls: dict[str, str] = {}
-    await create_topics(bootstrap_servers, namespace=namespace, partitions=PARTITIONS)
+    await create_topics(ServiceSettings(kafka_bootstrap_servers=bootstrap_servers, namespace=namespace), partitions=PARTITIONS)
     try:
         for service in services:
             urls[service] = await databases.clone(service, partial(migrate, service))

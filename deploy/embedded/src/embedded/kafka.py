@@ -28,6 +28,7 @@ class Kafka:
     """A broker in its own folder. ``start`` after ``stop``, ``kill`` or the end of the machine goes on with the same data."""
 
     name = "kafka"
+    _port_names: tuple[str, ...] = ("broker", "controller")
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class Kafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         # Who knows the address relies on it: from then on a taken port is waited for, not replaced.
         if not self._is_announced:
-            self._ports = kept_ports(self._folder / "ports.json", ("broker", "controller"))
+            self._ports = kept_ports(self._folder / "ports.json", self._port_names)
         properties = self._folder / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in self._properties().items()))
         await self._format(kafka, properties)
@@ -177,8 +178,8 @@ class Kafka:
             raise CannotStartError(f"Kafka's log could not be laid out: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
-async def broker_answers(bootstrap_servers: str) -> bool:
-    """Whether a broker of this list of addresses answers and knows of brokers in its cluster."""
+async def broker_answers(bootstrap_servers: str, **credentials: str) -> bool:
+    """Whether a broker of this list of addresses answers, to whoever these credentials show, and knows of brokers in its cluster."""
     host, _, port = bootstrap_servers.split(",", maxsplit=1)[0].rpartition(":")
     try:
         # First without the client, which logs an error for every connection that is refused.
@@ -186,7 +187,7 @@ async def broker_answers(bootstrap_servers: str) -> bool:
         writer.close()
     except (OSError, TimeoutError):
         return False
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=2000)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=2000, **credentials)
     try:
         await asyncio.wait_for(admin.start(), 5)
         return bool((await admin.describe_cluster())["brokers"])

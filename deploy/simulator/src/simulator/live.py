@@ -125,7 +125,9 @@ class Simulation:
             # Without a broker, or without the issuer from whom providers get their own tokens, all use the API.
             return
         self._kafka_organisations = frozenset(kafka_organisations(world))
-        self._kafka = ProvidersOnKafka(self._settings.kafka_bootstrap_servers, self._settings.namespace, self._tokens, self._ids)
+        self._kafka = ProvidersOnKafka(
+            self._settings.kafka_bootstrap_servers, self._settings.kafka_login, self._settings.namespace, self._tokens, self._ids
+        )
 
     async def _keep_time(self, day: Day) -> None:
         while True:

@@ -12,6 +12,7 @@ from contracts.capacity import REPORTS, ReportV1
 from contracts.event import SPEC_VERSION
 from simulator.brief import say
 from simulator.day import Sitting, addressed
+from simulator.settings import KafkaLogin
 from simulator.tokens import NoToken, Tokens, Who
 
 # More than this and the newest are left out: a later report of the same unit says it anyway.
@@ -24,8 +25,8 @@ AGAIN_SECONDS = 3.0
 class ProvidersOnKafka:
     """Takes sittings and puts their reports on `capacity.reports.v1`; a broker that is away is waited for."""
 
-    def __init__(self, bootstrap_servers: str, namespace: str, tokens: Tokens, ids: Mapping[str, UUID]) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, bootstrap_servers: str, login: KafkaLogin, namespace: str, tokens: Tokens, ids: Mapping[str, UUID]) -> None:
+        self._connection = {"bootstrap_servers": bootstrap_servers, **login.credentials()}
         self._topic = f"{namespace}.{REPORTS.name}" if namespace else REPORTS.name
         self._tokens = tokens
         self._ids = ids
@@ -50,7 +51,7 @@ class ProvidersOnKafka:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _run_connected(self) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap_servers, acks="all", enable_idempotence=True)
+        producer = AIOKafkaProducer(**self._connection, acks="all", enable_idempotence=True)
         try:
             # aiokafka waits for ever for a broker that answers half.
             await asyncio.wait_for(producer.start(), START_SECONDS)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGED_SERIES = Path(__file__).parent / "data" / "lcps-covid-19.csv"
@@ -36,6 +36,42 @@ class SystemSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaLogin:
+    """Who providers are to a Kafka that asks, by the names that the services use; nobody, where it does not ask."""
+
+    user: str = ""
+    """`KAFKA_SASL_USERNAME`, where `KAFKA_SECURITY_PROTOCOL` is `SASL_PLAINTEXT`."""
+    password: str = field(default="", repr=False)
+    """What stands in `KAFKA_SASL_PASSWORD_FILE`."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> "KafkaLogin":
+        protocol = environ.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT"
+        if protocol == "PLAINTEXT":
+            return cls()
+        user, file = environ.get("KAFKA_SASL_USERNAME"), environ.get("KAFKA_SASL_PASSWORD_FILE")
+        if protocol != "SASL_PLAINTEXT" or not user or not file:
+            raise BadSetting(
+                "KAFKA_SECURITY_PROTOCOL is PLAINTEXT, or SASL_PLAINTEXT with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE"
+            )
+        try:
+            return cls(user, Path(file).read_text().strip())
+        except (OSError, UnicodeDecodeError):
+            raise BadSetting("the file of KAFKA_SASL_PASSWORD_FILE cannot be read") from None
+
+    def credentials(self) -> dict[str, str]:
+        """What a client of Kafka is told beside the address."""
+        if not self.user:
+            return {}
+        return {
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": self.user,
+            "sasl_plain_password": self.password,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class DaySettings:
     """How the simulated day goes."""
 
@@ -45,6 +81,7 @@ class DaySettings:
     """`SEED`: the same seed gives the same world and the same stream of events."""
     kafka_bootstrap_servers: str | None
     """`KAFKA_BOOTSTRAP_SERVERS`: where some providers put their reports themselves; without it they use the API."""
+    kafka_login: KafkaLogin
     namespace: str
     """`NAMESPACE`: prefix of the topic."""
 
@@ -54,6 +91,7 @@ class DaySettings:
             speed=_number(environ, "SPEED", 1, least=0.01),
             seed=int(_number(environ, "SEED", DEFAULT_SEED, least=0)),
             kafka_bootstrap_servers=environ.get("KAFKA_BOOTSTRAP_SERVERS") or None,
+            kafka_login=KafkaLogin.read(environ),
             namespace=environ.get("NAMESPACE", ""),
         )
 

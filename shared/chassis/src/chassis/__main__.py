@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,14 @@ class TopicSettings(BaseSettings):
 
     partitions: int = Field(default=12, ge=1, title="Partitions", description="Of every topic; never changes afterwards.")
     replication: int = Field(default=1, ge=1, title="Replication", description="Copies of every partition.")
+
+
+class AccessSettings(BaseSettings):
+    """Where the passwords of Kafka's users are."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    kafka_passwords_dir: Path = Field(title="Kafka's users", description="Folder with a file for each user, which holds its password.")
 
 
 @app.command()
@@ -69,11 +78,23 @@ def topics() -> None:
 
     settings, how = ServiceSettings.from_environment(), TopicSettings()
     configure_logging(settings, "chassis.topics")
-    asyncio.run(
-        create_topics(
-            settings.kafka_bootstrap_servers, namespace=settings.namespace, partitions=how.partitions, replication=how.replication
-        )
-    )
+    asyncio.run(create_topics(settings, partitions=how.partitions, replication=how.replication))
+
+
+@app.command()
+def access() -> None:
+    """Give the users of a guarded Kafka their passwords and their rights, and take away what the registry does not give."""
+    from chassis.errors import MustStop  # noqa: PLC0415  as above
+    from chassis.guard import bring_in_line  # noqa: PLC0415  as above
+    from chassis.logging import configure_logging  # noqa: PLC0415  as above
+
+    settings = ServiceSettings.from_environment()
+    configure_logging(settings, "chassis.access")
+    try:
+        bring_in_line(settings, AccessSettings().kafka_passwords_dir)
+    except MustStop as reason:
+        typer.echo(str(reason), err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()

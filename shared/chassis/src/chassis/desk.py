@@ -108,7 +108,7 @@ def beating(settings: ServiceSettings, database: Database, topic: Topic, heartbe
 
     async def run(woken: asyncio.Event) -> None:
         name = settings.named(topic.name)
-        partitions = (await partitions_of(settings.kafka_bootstrap_servers, [name]))[name]
+        partitions = (await partitions_of(settings, [name]))[name]
         await every(BEAT_SECONDS, lambda: beat(database, topic, heartbeat, partitions))(woken)
 
     return run

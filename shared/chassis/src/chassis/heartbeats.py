@@ -43,7 +43,7 @@ class Heartbeats:
     async def run(self) -> None:
         """Beat until cancelled."""
         # Its own consumer, because the worker's would say nothing new about a log that it has stopped reading.
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.kafka_bootstrap_servers)
+        consumer = AIOKafkaConsumer(**self._settings.kafka())
         await asyncio.wait_for(consumer.start(), timeout=20)
         try:
             while True:

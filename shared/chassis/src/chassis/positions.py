@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from chassis.errors import MustStop
 from chassis.foreign_records import accept_foreign_records
@@ -181,9 +182,9 @@ class _LogReader:
 async def _log_reader(settings: ServiceSettings, group: str, topics: Iterable[Topic]) -> AsyncIterator[_LogReader]:
     accept_foreign_records()
     names = {settings.named(topic.name): topic.name for topic in topics}
-    partitions = await partitions_of(settings.kafka_bootstrap_servers, list(names))
+    partitions = await partitions_of(settings, list(names))
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **settings.kafka(),
         group_id=settings.named(group),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -195,18 +196,21 @@ async def _log_reader(settings: ServiceSettings, group: str, topics: Iterable[To
         await consumer.stop()
 
 
-async def partitions_of(bootstrap_servers: str, topics: Sequence[str]) -> dict[str, list[int]]:
+async def partitions_of(settings: ServiceSettings, topics: Sequence[str]) -> dict[str, list[int]]:
     """The partitions of these topics, by their names on the broker.
 
     Raises:
-        MustStop: when one is not there; the topics job makes them, a reader never does.
+        MustStop: when one is not there, or not for us; the topics and access jobs see to that, a reader never does.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**settings.kafka())
     await asyncio.wait_for(admin.start(), timeout=20)
     try:
         described = await admin.describe_topics(list(topics))
     finally:
         await admin.close()
+    refused = [topic["topic"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
+    if refused:
+        raise MustStop(f"topics are refused to this user: {', '.join(refused)}; run the access job first")
     partitions = {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
     missing = [topic for topic in topics if not partitions.get(topic)]
     if missing:

@@ -161,9 +161,9 @@ class Relay:
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            **self._settings.kafka(),
             client_id=f"{self._service}-relay",
-            transactional_id=self._settings.named(f"{self._service}.relay"),
+            transactional_id=self._settings.named(transactional_id(self._service)),
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
@@ -287,3 +287,8 @@ async def _start_fencing(producer: AIOKafkaProducer) -> None:
     """
     await producer.start()
     producer._txn_manager.transactional_id = None  # noqa: SLF001  aiokafka has no public way; a test holds the fence to it
+
+
+def transactional_id(service: str) -> str:
+    """By which the broker knows the relays of a service, without namespace."""
+    return f"{service}.relay"

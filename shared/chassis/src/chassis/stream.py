@@ -34,6 +34,7 @@ def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
         key_serializer="raw",
         value_serializer="raw",
+        broker_credentials=_credentials(settings),
         agent_supervisor=CrashingSupervisor,
         # Topics are made by the topics job and nothing else; the leader topic serves tables, of which there are none.
         topic_allow_declare=False,
@@ -55,6 +56,16 @@ def make_app(settings: ServiceSettings, delivery: Delivery) -> faust.App:
     for reading in delivery.readings:
         _attach(app, settings, delivery, reading)
     return app
+
+
+def _credentials(settings: ServiceSettings) -> faust.SASLCredentials | None:
+    """What all other clients take from `settings.kafka()`, in Faust's own form."""
+    if not settings.is_kafka_guarded:
+        return None
+    kafka = settings.kafka()
+    return faust.SASLCredentials(
+        username=kafka["sasl_plain_username"], password=kafka["sasl_plain_password"], mechanism=kafka["sasl_mechanism"]
+    )
 
 
 def _attach(app: faust.App, settings: ServiceSettings, delivery: Delivery, reading: HasTopic) -> None:

@@ -12,21 +12,20 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from chassis.errors import MustStop
 from chassis.positions import partitions_of
 from chassis.records import TOPIC_ID_HEADER
+from chassis.settings import ServiceSettings
 from contracts.registry import TOPICS
 from contracts.topic import Topic
 
 _ENOUGH_FOR_TWO_IN_SYNC = 3
 
 
-async def create_topics(
-    bootstrap_servers: str, *, namespace: str = "", partitions: int = 12, replication: int = 1, topics: Iterable[Topic] = TOPICS
-) -> None:
+async def create_topics(settings: ServiceSettings, *, partitions: int = 12, replication: int = 1, topics: Iterable[Topic] = TOPICS) -> None:
     """Make the topics that are not there yet, and write each one's id as the first record of its partitions.
 
     Can run again at any time: a topic that exists stays as it is, its number of partitions above all, which never changes.
     """
-    wanted = {f"{namespace}.{topic.name}" if namespace else topic.name: topic for topic in topics}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    wanted = {settings.named(topic.name): topic for topic in topics}
+    admin = AIOKafkaAdminClient(**settings.kafka())
     await asyncio.wait_for(admin.start(), timeout=20)
     try:
         answer = await admin.create_topics(
@@ -38,7 +37,7 @@ async def create_topics(
                 raise error(name)
     finally:
         await admin.close()
-    await _write_ids(bootstrap_servers, list(wanted))
+    await _write_ids(settings, list(wanted))
 
 
 def configuration(topic: Topic, replication: int) -> dict[str, str]:
@@ -65,12 +64,12 @@ def _milliseconds(duration: timedelta) -> str:
     return str(int(duration.total_seconds() * 1000))
 
 
-async def _write_ids(bootstrap_servers: str, names: list[str]) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True)
+async def _write_ids(settings: ServiceSettings, names: list[str]) -> None:
+    consumer = AIOKafkaConsumer(**settings.kafka())
+    producer = AIOKafkaProducer(**settings.kafka(), acks="all", enable_idempotence=True)
     await asyncio.wait_for(asyncio.gather(consumer.start(), producer.start()), timeout=20)
     try:
-        partitions = await _with_leaders(bootstrap_servers, names)
+        partitions = await _with_leaders(settings, names)
         ends = await consumer.end_offsets(partitions)
         writes = []
         for name in names:
@@ -89,11 +88,11 @@ async def _write_ids(bootstrap_servers: str, names: list[str]) -> None:
         await consumer.stop()
 
 
-async def _with_leaders(bootstrap_servers: str, names: list[str]) -> list[TopicPartition]:
+async def _with_leaders(settings: ServiceSettings, names: list[str]) -> list[TopicPartition]:
     """All partitions, once the cluster knows of them all; a topic is told before it is led."""
     for _ in range(100):
         try:
-            found = await partitions_of(bootstrap_servers, names)
+            found = await partitions_of(settings, names)
         except MustStop:
             await asyncio.sleep(0.1)
         else:

@@ -65,7 +65,7 @@ class Playground:
     async def log(self, topic: Topic) -> list[Any]:
         """All records of a topic from its beginning, without those that say its id."""
         name = self.settings.named(topic.name)
-        partitions = (await partitions_of(self.settings.kafka_bootstrap_servers, [name]))[name]
+        partitions = (await partitions_of(self.settings, [name]))[name]
         consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap_servers, auto_offset_reset="earliest")
         await consumer.start()
         try:

@@ -59,7 +59,7 @@ class Reader:
         await consumer.stop()
 
     async def make(self) -> None:
-        await create_topics(self._settings.kafka_bootstrap_servers, namespace=self._settings.namespace, partitions=1, topics=[self._topic])
+        await create_topics(self._settings, partitions=1, topics=[self._topic])
 
     async def with_admin(self, act: Callable[[AIOKafkaAdminClient], Any]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.kafka_bootstrap_servers)

@@ -146,7 +146,7 @@ async def test_without_kafka_the_relay_ends_and_drains_in_order_when_kafka_is_ba
     kafka = await own_broker()
     settings = playground.settings.model_copy(update={"kafka_bootstrap_servers": kafka.bootstrap_servers})
     playground.settings = settings
-    await create_topics(kafka.bootstrap_servers, namespace=settings.namespace, partitions=1, topics=[probe.EVENTS])
+    await create_topics(settings, partitions=1, topics=[probe.EVENTS])
     relay = asyncio.create_task(Relay(settings, probe.NAME).run())
     await playground.publish("a", 1)
     await eventually(lambda: all_sent(playground), timeout=20)

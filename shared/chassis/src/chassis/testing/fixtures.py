@@ -51,9 +51,11 @@ async def topics(broker: Broker, namespace: str) -> AsyncIterator[MakeTopics]:
 
     As in ``await topics(partitions=4)``.
     """
-    from chassis.topics import create_topics  # noqa: PLC0415 - only tests with topics need the registry of topics
+    # Only tests with topics need the registry of topics.
+    from chassis.settings import ServiceSettings  # noqa: PLC0415 - as said
+    from chassis.topics import create_topics  # noqa: PLC0415 - as said
 
-    yield partial(create_topics, broker.bootstrap_servers, namespace=namespace)
+    yield partial(create_topics, ServiceSettings(kafka_bootstrap_servers=broker.bootstrap_servers, namespace=namespace))
     await delete_topics(broker.bootstrap_servers, namespace)
 
 

@@ -43,9 +43,9 @@ class NationalLog:
 
     async def _read(self) -> None:
         topic = self._settings.named(NATIONAL.name)
-        numbers = (await partitions_of(self._settings.kafka_bootstrap_servers, [topic]))[topic]
+        numbers = (await partitions_of(self._settings, [topic]))[topic]
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            **self._settings.kafka(),
             client_id="reporting-api",
             enable_auto_commit=False,
             # Jumping over what is gone would leave figures standing that no longer hold: better read again.
