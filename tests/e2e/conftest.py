@@ -19,7 +19,7 @@ from .system import BEDS, PATIENTS, System, prepared
 
 
 @asynccontextmanager
-async def _running(bootstrap_servers: str, databases: Databases, services: Sequence[str] = BEDS) -> AsyncIterator[System]:
+async def running_system(bootstrap_servers: str, databases: Databases, services: Sequence[str] = BEDS) -> AsyncIterator[System]:
     namespace = f"e2e{secrets.token_hex(4)}"
     with tempfile.TemporaryDirectory(prefix="schakel-e2e-", ignore_cleanup_errors=True) as folder:
         async with prepared(bootstrap_servers, databases, namespace, services) as servers:
@@ -34,7 +34,7 @@ async def _running(bootstrap_servers: str, databases: Databases, services: Seque
 @pytest_asyncio.fixture(scope="module")
 async def system(broker: Broker, databases: Databases) -> AsyncIterator[System]:
     """The whole chain on the run's servers; the tests of a file share it, and what it has been told adds up."""
-    async with _running(broker.bootstrap_servers, databases) as running:
+    async with running_system(broker.bootstrap_servers, databases) as running:
         yield running
         await delete_topics(broker.bootstrap_servers, running.namespace)
 
@@ -42,7 +42,7 @@ async def system(broker: Broker, databases: Databases) -> AsyncIterator[System]:
 @pytest_asyncio.fixture(scope="module")
 async def whole_system(broker: Broker, databases: Databases) -> AsyncIterator[System]:
     """All four services, on the run's servers."""
-    async with _running(broker.bootstrap_servers, databases, (*BEDS, *PATIENTS)) as running:
+    async with running_system(broker.bootstrap_servers, databases, (*BEDS, *PATIENTS)) as running:
         yield running
         await delete_topics(broker.bootstrap_servers, running.namespace)
 
@@ -67,7 +67,7 @@ async def _fragile(services: Sequence[str]) -> AsyncIterator[Fragile]:
         try:
             await kafka.start()
             await postgres.start()
-            async with _running(kafka.bootstrap_servers, Databases(postgres.url), services) as running:
+            async with running_system(kafka.bootstrap_servers, Databases(postgres.url), services) as running:
                 yield Fragile(running, kafka, postgres, (kafka_folder, postgres_folder))
         finally:
             await postgres.stop()

@@ -201,7 +201,7 @@ class System:
         for process in processes:
             await process.wait_exit()
 
-    async def run(self, service: str, *arguments: str) -> tuple[int, str]:
+    async def run(self, service: str, *arguments: str, within_seconds: float = 60) -> tuple[int, str]:
         """Run a command of a service to its end; gives its exit code and what it printed."""
         command = await asyncio.create_subprocess_exec(
             "/usr/bin/env",
@@ -213,7 +213,7 @@ class System:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, _ = await asyncio.wait_for(command.communicate(), 60)
+        output, _ = await asyncio.wait_for(command.communicate(), within_seconds)
         assert command.returncode is not None
         return command.returncode, output.decode()
 

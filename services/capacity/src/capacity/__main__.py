@@ -1,4 +1,4 @@
-"""`python -m capacity api | worker | relay | migrate | parked`."""
+"""`python -m capacity api | worker | relay | migrate | parked | restored`."""
 
 from capacity.bootstrap import SERVICE
 from chassis.command import commands

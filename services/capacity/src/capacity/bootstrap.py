@@ -15,6 +15,7 @@ from capacity.application.expire_units import UNIT_EXPIRES, expire_units
 from capacity.config import CapacitySettings
 from capacity.entrypoints.api import board, flows, locations, registry_batch, reports, units
 from capacity.entrypoints.api.wiring import Capacity
+from capacity.entrypoints.restoring import CapacityRestoring
 from capacity.entrypoints.stream import holds, submissions
 from chassis.auth import Keyring
 from chassis.command import Service, WorkerParts
@@ -77,4 +78,10 @@ def expiring(settings: CapacitySettings) -> OnDue:
     return on_due
 
 
-SERVICE = Service(name=NAME, settings=partial(CapacitySettings.from_environment, NAME), api=api, worker_parts=worker_parts)
+SERVICE = Service(
+    name=NAME,
+    settings=partial(CapacitySettings.from_environment, NAME),
+    api=api,
+    worker_parts=worker_parts,
+    restoring=lambda settings: CapacityRestoring(settings.age_limits),
+)

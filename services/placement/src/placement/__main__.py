@@ -1,4 +1,4 @@
-"""`python -m placement api | worker | relay | migrate | parked | states | audit`."""
+"""`python -m placement api | worker | relay | migrate | parked | restored | states | audit`."""
 
 import asyncio
 import sys

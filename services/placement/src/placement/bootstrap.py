@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from chassis.command import Service, WorkerParts
 from chassis.desk import Desk, beating, every
 from chassis.forgetting import forgetting
-from chassis.health import Health, Reads
+from chassis.health import Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
 from chassis.records import SOON_SECONDS
@@ -22,6 +22,8 @@ from placement.application.audit import Audit
 from placement.config import PlacementSettings
 from placement.entrypoints.api import holds, offers, placements, requests, webhooks
 from placement.entrypoints.api.wiring import serving
+from placement.entrypoints.health import PlacementHealth
+from placement.entrypoints.restoring import PlacementRestoring
 from placement.entrypoints.stream import readings
 from placement.entrypoints.timers import timers
 from placement.entrypoints.webhooks import bring_messages
@@ -50,7 +52,7 @@ def api() -> FastAPI:
         settings=settings,
         lifespan=lifespan,
         routers=[requests.router, offers.router, placements.router, holds.router, webhooks.router],
-        health=Health(database, [Reads(NAME, [CASES.name, UNITS.name])]),
+        health=PlacementHealth(database, [Reads(NAME, [CASES.name, UNITS.name])]),
     )
 
 
@@ -84,5 +86,6 @@ SERVICE = Service(
     settings=partial(PlacementSettings.from_environment, NAME),
     api=api,
     worker_parts=worker_parts,
+    restoring=lambda settings: PlacementRestoring(settings.policy),
     relay_rest_seconds=SOON_SECONDS,
 )

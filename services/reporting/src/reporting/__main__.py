@@ -1,4 +1,4 @@
-"""`python -m reporting api | worker | relay | migrate | parked | recount`."""
+"""`python -m reporting api | worker | relay | migrate | parked | restored | recount`."""
 
 import asyncio
 import sys

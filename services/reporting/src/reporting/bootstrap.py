@@ -28,10 +28,12 @@ from reporting.application.read_feed import ReadFeed
 from reporting.application.read_placements import ReadPlacements
 from reporting.application.recount import Recount
 from reporting.application.restate_feed import RestateFeed
+from reporting.application.telemetry import PICTURE_SILENT_SECONDS
 from reporting.config import ReportingSettings
 from reporting.entrypoints.api import feeds, national
 from reporting.entrypoints.duties import expiring, publishing, restating
 from reporting.entrypoints.health import ReportingHealth
+from reporting.entrypoints.restoring import ReportingRestoring
 from reporting.entrypoints.stream import readings
 from reporting.entrypoints.web.pages import add_pages
 
@@ -47,6 +49,7 @@ def make_api(settings: ReportingSettings) -> FastAPI:
     """The API and the pages, with the live picture."""
     database = Database(settings.database_url, pool_size=settings.database_pool, application_name="reporting.api")
     picture = LivePicture()
+    PICTURE_SILENT_SECONDS.set_function(lambda: picture.silent_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -102,4 +105,10 @@ def desk(settings: ReportingSettings, database: Database) -> Desk:
     )
 
 
-SERVICE = Service(name=NAME, settings=partial(ReportingSettings.from_environment, NAME), api=api, worker_parts=worker_parts)
+SERVICE = Service(
+    name=NAME,
+    settings=partial(ReportingSettings.from_environment, NAME),
+    api=api,
+    worker_parts=worker_parts,
+    restoring=lambda _: ReportingRestoring(SqlFigures()),
+)

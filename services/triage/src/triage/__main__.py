@@ -1,4 +1,4 @@
-"""`python -m triage api | worker | relay | migrate | parked`."""
+"""`python -m triage api | worker | relay | migrate | parked | restored`."""
 
 from chassis.command import commands
 from triage.bootstrap import SERVICE

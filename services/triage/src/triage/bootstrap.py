@@ -25,6 +25,7 @@ from triage.adapters.sql.queries import LIVE_ROWS
 from triage.config import TriageSettings
 from triage.entrypoints.api import cases, decisions, patients, protocols
 from triage.entrypoints.api.wiring import Triage
+from triage.entrypoints.restoring import TriageRestoring
 from triage.entrypoints.stream import placements
 
 log = structlog.get_logger(__name__)
@@ -81,5 +82,10 @@ def worker_parts(settings: TriageSettings, database: Database) -> WorkerParts:
 
 
 SERVICE = Service(
-    name=NAME, settings=partial(TriageSettings.from_environment, NAME), api=api, worker_parts=worker_parts, relay_rest_seconds=SOON_SECONDS
+    name=NAME,
+    settings=partial(TriageSettings.from_environment, NAME),
+    api=api,
+    worker_parts=worker_parts,
+    restoring=lambda _: TriageRestoring(),
+    relay_rest_seconds=SOON_SECONDS,
 )

@@ -98,6 +98,28 @@ def access() -> None:
 
 
 @app.command()
+def archive(
+    folder: Annotated[Path, typer.Argument(help="Where the files are, and grow.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Topics, without namespace; all of the registry when none is named.")] = None,
+) -> None:
+    """Copy what came onto the topics since the last time into files."""
+    from chassis.archive import archive as add_to_archive  # noqa: PLC0415  as above
+    from chassis.errors import MustStop  # noqa: PLC0415  as above
+    from chassis.logging import configure_logging  # noqa: PLC0415  as above
+    from contracts.registry import TOPICS  # noqa: PLC0415  as above
+
+    settings = ServiceSettings.from_environment()
+    configure_logging(settings, "chassis.archive")
+    for topic in TOPICS:
+        if not names or topic.name in names:
+            try:
+                typer.echo(f"{topic.name}: {asyncio.run(add_to_archive(settings, topic, folder))} records")
+            except MustStop as reason:
+                typer.echo(str(reason), err=True)
+                raise typer.Exit(1) from None
+
+
+@app.command()
 def migrate(services: Annotated[list[str], typer.Argument(help="Services whose databases are brought to their newest schema.")]) -> None:
     """Migrate several services' databases, one after the other: a process each would load alembic as often as there are services."""
     from chassis.migrations import running  # noqa: PLC0415  as above
@@ -115,14 +137,18 @@ def serve(
     """Serve APIs in one process."""
     from chassis.http.server import apis, server, together  # noqa: PLC0415  as above
     from chassis.logging import configure_logging  # noqa: PLC0415  as above
+    from chassis.tracing import begin_tracing, end_tracing  # noqa: PLC0415  as above
 
-    configure_logging(ServiceSettings.from_environment(), "api")
+    settings = ServiceSettings.from_environment()
+    configure_logging(settings, "api")
+    begin_tracing("api", settings.instance)
     try:
         served = apis(services)
     except LookupError as unknown:
         raise typer.BadParameter(str(unknown.args[0])) from None
     running = server(together(served), host=host, port=port)
     running.run()
+    end_tracing()
     if not running.started:
         raise typer.Exit(3)
 

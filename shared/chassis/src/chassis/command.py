@@ -1,4 +1,4 @@
-"""The commands of a service: `python -m <service> api | worker | relay | migrate | parked …`."""
+"""The commands of a service: `python -m <service> api | worker | relay | migrate | parked … | restored`."""
 
 import asyncio
 import sys
@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 import typer
 
 from chassis import telemetry, worker
+from chassis.brokers import watch_brokers
 from chassis.delivery import Delivery
+from chassis.errors import MustStop, Unavailable
 from chassis.heartbeats import Heartbeats
 from chassis.logging import configure_logging
 from chassis.positions import Positions
 from chassis.records import HasTopic, Reading
 from chassis.relay import Relay
 from chassis.replaying import discard, list_parked, replay
+from chassis.restoring.restored import Restoration, Restoring
 from chassis.settings import ServiceSettings
 from chassis.sql import Database
 from chassis.stream import make_app
 from chassis.timers import OnDue, TimerLoop
+from chassis.tracing import begin_tracing, end_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -44,6 +48,8 @@ class Service(Generic[S]):
     settings: Callable[[], S]
     api: "Callable[[], FastAPI]"
     worker_parts: Callable[[S, Database], WorkerParts]
+    restoring: Callable[[S], Restoring]
+    """What it does about what a restored database has forgotten."""
     relay_rest_seconds: float = 0.0
     """How long the relay rests after it has sent, so that what comes meanwhile goes together; 0 where a figure is watched as it moves."""
 
@@ -58,8 +64,11 @@ def commands(service: Service[Any]) -> typer.Typer:
         # Imported here: a worker that restarts needs neither it nor the migrations, and they take longer to load than all the rest.
         from chassis.http.server import server, together  # noqa: PLC0415
 
-        configure_logging(service.settings(), f"{service.name}.api")
+        settings = service.settings()
+        configure_logging(settings, f"{service.name}.api")
+        begin_tracing(f"{service.name}.api", settings.instance)
         server(together([service.api()]), host=host, port=port).run()
+        end_tracing()
 
     @cli.command(name="worker")
     def run_worker(*, relay: Annotated[bool, typer.Option(help="Run the relay inside.")] = True) -> None:
@@ -71,6 +80,8 @@ def commands(service: Service[Any]) -> typer.Typer:
         """Send this service's events, in a process of its own."""
         settings = service.settings()
         configure_logging(settings, f"{service.name}.relay")
+        begin_tracing(f"{service.name}.relay", settings.instance)
+        _show_metrics(settings)
         worker.run(lambda stop: worker.serve(stop, {"relay": Relay(settings, service.name, service.relay_rest_seconds).run}))
 
     @cli.command()
@@ -80,6 +91,15 @@ def commands(service: Service[Any]) -> typer.Typer:
 
         running.upgrade(service.name, service.settings().database_url)
 
+    @cli.command()
+    def restored() -> None:
+        """Run once, with all other processes of the service stopped, after its database was restored to an earlier point."""
+        try:
+            typer.echo("\n".join(asyncio.run(_restored(service))))
+        except (MustStop, Unavailable) as stopped:
+            typer.echo(f"{service.name} was not restored: {stopped}", err=True)
+            raise typer.Exit(worker.CRASHED) from None
+
     cli.add_typer(_parked(service), name="parked", help="What could not be processed.")
     return cli
 
@@ -87,14 +107,14 @@ def commands(service: Service[Any]) -> typer.Typer:
 async def _work(service: Service[Any], stop: asyncio.Event, *, with_relay: bool) -> int:
     settings = service.settings()
     configure_logging(settings, f"{service.name}.worker")
-    if settings.metrics_port:
-        telemetry.serve_metrics(settings.metrics_port)
+    begin_tracing(f"{service.name}.worker", settings.instance)
+    _show_metrics(settings)
     database = Database(settings.database_url, pool_size=settings.database_pool, application_name=f"{service.name}.worker")
     await database.open()
     parts = service.worker_parts(settings, database)
     positions = Positions(settings, service.name)
     delivery = Delivery(database, service.name, parts.readings, positions)
-    tasks: dict[str, worker.Task] = dict(parts.tasks)
+    tasks: dict[str, worker.Task] = {**parts.tasks, "brokers": lambda: watch_brokers(settings)}
     if with_relay:
         tasks["relay"] = Relay(settings, service.name, service.relay_rest_seconds).run
     if parts.timers:
@@ -104,11 +124,30 @@ async def _work(service: Service[Any], stop: asyncio.Event, *, with_relay: bool)
         await delivery.check_fuse()
         await positions.check(database, [reading.topic for reading in parts.readings])
         app = make_app(settings, delivery)
-        tasks["heartbeats"] = Heartbeats(settings, database, service.name, app).run
+        tasks["heartbeats"] = Heartbeats(settings, database, delivery, app).run
     try:
         return await worker.serve(stop, tasks, app)
     finally:
         await database.close()
+
+
+async def _restored(service: Service[Any]) -> list[str]:
+    settings = service.settings()
+    configure_logging(settings, f"{service.name}.restored")
+    database = Database(settings.database_url, pool_size=2, application_name=f"{service.name}.restored", even_restored=True)
+    await database.open()
+    try:
+        readings = service.worker_parts(settings, database).readings
+        delivery = Delivery(database, service.name, readings, Positions(settings, service.name))
+        restoration = Restoration(service.name, settings, database, delivery, service.restoring(settings))
+        return (await restoration()).lines()
+    finally:
+        await database.close()
+
+
+def _show_metrics(settings: ServiceSettings) -> None:
+    if settings.metrics_port:
+        telemetry.serve_metrics(settings.metrics_host, settings.metrics_port)
 
 
 def _parked(service: Service[Any]) -> typer.Typer:

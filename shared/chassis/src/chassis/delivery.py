@@ -9,7 +9,7 @@ it, and Kafka's offsets are acknowledged after the commit.
 import asyncio
 import itertools
 from collections.abc import Iterable, Sequence
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from chassis.parking import Aside, blocked_keys, is_fuse_blown, set_aside, super
 from chassis.positions import Positions
 from chassis.records import Broken, Handler, HasTopic, Reading, Received, Record, Submissions, parse
 from chassis.sql import Connection, Database, Transaction
+from chassis.tracing import processing
 from contracts.event import generation_of
 from contracts.topic import Topic
 
@@ -55,6 +56,8 @@ class Delivery:
         self.reader = reader
         self.readings = tuple(readings)
         self.positions = positions
+        self.ages: dict[str, float] = {}
+        """By topic: how old the oldest record of the last batch was when it was committed, in seconds."""
 
     async def check_fuse(self) -> None:
         """Stop before anything is read when the fuse is blown: it outlives restarts.
@@ -75,8 +78,18 @@ class Delivery:
         """
         started = perf_counter()
         self.positions.check_records(reading.topic, records)
-        facts = [record for record in records if not record.is_topic_id and not (record.is_tombstone and reading.topic.is_compacted)]
-        pause = _FIRST_PAUSE_SECONDS
+        facts = [record for record in records if not (record.is_topic_id or _says_nothing(reading.topic, record))]
+        with processing(self.reader, reading.topic.name, facts):
+            await self._until_committed(reading, facts, records)
+        age = max(0.0, time() - records[0].appended_at.timestamp())
+        self.ages[reading.topic.name] = age
+        telemetry.delivery_age_seconds.labels(self.reader, reading.topic.name).observe(age)
+        telemetry.delivered.labels(self.reader, reading.topic.name).inc(len(records))
+        telemetry.delivery_batch_records.labels(self.reader, reading.topic.name).observe(len(records))
+        telemetry.delivery_batch_seconds.labels(self.reader, reading.topic.name).observe(perf_counter() - started)
+
+    async def _until_committed(self, reading: HasTopic, facts: Sequence[Record], records: Sequence[Record]) -> None:
+        started, pause = perf_counter(), _FIRST_PAUSE_SECONDS
         while True:
             try:
                 if isinstance(reading, Submissions):
@@ -86,7 +99,6 @@ class Delivery:
                     has_parked = await self._apply(reading, facts, records)
                 if has_parked:
                     await self.check_fuse()
-                break
             except Unavailable as trouble:
                 # Nothing was committed, or all of it, which the versions tell the next time. Acknowledging nothing keeps the offset.
                 if perf_counter() - started > _TRY_FOR_SECONDS:
@@ -94,9 +106,8 @@ class Delivery:
                 log.warning("batch again", topic=reading.topic.name, records=len(records), kind=type(trouble.__cause__).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        telemetry.delivered.labels(self.reader, reading.topic.name).inc(len(records))
-        telemetry.delivery_batch_records.labels(self.reader, reading.topic.name).observe(len(records))
-        telemetry.delivery_batch_seconds.labels(self.reader, reading.topic.name).observe(perf_counter() - started)
+            else:
+                return
 
     async def _take(self, submissions: Submissions, facts: Sequence[Record], records: Sequence[Record]) -> bool:
         async with self._database.begin() as tx:
@@ -262,6 +273,10 @@ async def lock_versions(connection: Connection, reader: str, topic: str, keys: S
         if unmet := [key for key in keys if key not in versions]:
             versions |= {row["key"]: row["version"] for row in await connection.fetch(statement, reader, topic, unmet)}
     return versions
+
+
+def _says_nothing(topic: Topic, record: Record) -> bool:
+    return topic.is_compacted and record.is_tombstone and not record.is_end
 
 
 def _key_of(item: Item) -> str | None:

@@ -1,13 +1,17 @@
 """Whether a service lives, has started, and keeps up, as its own database tells: what a worker writes, an API can judge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from prometheus_client import Gauge
+
 from chassis.errors import Unavailable
-from chassis.sql import Database
+from chassis.sql import Connection, Database
 
 RELAY: Final = "relay"
+FENCED: Final = "fenced relay"
+"""Under this name the heartbeats keep when a relay was last refused, and as its position how often one was."""
 
 # A reader writes every second or so; one that was silent this long, or that stands still with work before it, is frozen.
 _SILENT_SECONDS: Final = 10
@@ -77,6 +81,11 @@ class Health:
                 return False
             self._started = True
         return True
+
+    async def measure(self, connection: Connection) -> Mapping[Gauge, float]:
+        """What this service reads of its database for Prometheus, beside what every service does (`chassis.standing`)."""
+        del connection
+        return {}
 
     async def ready(self) -> Readiness:
         """Whether the workers and the relay live and move."""

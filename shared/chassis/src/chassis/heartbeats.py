@@ -1,13 +1,17 @@
 """Heartbeats: each worker says, partition by partition, that it lives and where it is."""
 
 import asyncio
+from collections.abc import Sequence
 
 import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from asyncpg import Record
 from faust.exceptions import ConsumerNotStarted
 
+from chassis import telemetry
+from chassis.delivery import Delivery
 from chassis.errors import Unavailable
 from chassis.settings import ServiceSettings
 from chassis.sql import Database
@@ -27,17 +31,18 @@ on conflict (reader, topic, partition) do update
 set at = excluded.at, position = excluded.position, end_offset = excluded.end_offset, instance = excluded.instance,
     moved_at = case when heartbeats.position < excluded.position or excluded.position >= excluded.end_offset
                     then excluded.moved_at else heartbeats.moved_at end
+returning topic, greatest(end_offset - position, 0) as waiting, extract(epoch from at - moved_at)::float8 as still_seconds
 """
 
 
 class Heartbeats:
     """Writes where this worker is, every two seconds."""
 
-    def __init__(self, settings: ServiceSettings, database: Database, reader: str, app: faust.App) -> None:
-        """Watch this Faust app."""
+    def __init__(self, settings: ServiceSettings, database: Database, delivery: Delivery, app: faust.App) -> None:
+        """Watch this Faust app, which hands its records to this delivery."""
         self._settings = settings
         self._database = database
-        self._reader = reader
+        self._delivery = delivery
         self._app = app
 
     async def run(self) -> None:
@@ -59,6 +64,7 @@ class Heartbeats:
             # The app says that it has started some time before its consumer has.
             return
         if not mine:
+            self._show([])
             return
         try:
             ends = await consumer.end_offsets(mine)
@@ -69,9 +75,9 @@ class Heartbeats:
         prefix = self._settings.named("")
         try:
             async with self._database.connection() as connection:
-                await connection.execute(
+                rows = await connection.fetch(
                     _BEAT,
-                    self._reader,
+                    self._delivery.reader,
                     self._settings.instance,
                     [tp.topic.removeprefix(prefix) for tp in mine],
                     [tp.partition for tp in mine],
@@ -79,3 +85,18 @@ class Heartbeats:
                 )
         except Unavailable:
             log.warning("database away, no heartbeat")
+            return
+        self._show(rows)
+
+    def _show(self, rows: Sequence[Record]) -> None:
+        """Tell Prometheus how far behind this worker is; of topics whose partitions are all somebody else's, nothing is behind."""
+        for reading in self._delivery.readings:
+            topic = reading.topic.name
+            behind = [row for row in rows if row["topic"] == topic and row["waiting"]]
+            if not behind:
+                # What was old in a backlog that has been worked off says nothing of what comes next.
+                self._delivery.ages.pop(topic, None)
+            # Who moves is as late as what was read last; who stands still gets later.
+            late = max([self._delivery.ages.get(topic, 0.0), *(row["still_seconds"] for row in behind)])
+            telemetry.reader_behind_records.labels(self._delivery.reader, topic).set(sum(row["waiting"] for row in behind))
+            telemetry.reader_behind_seconds.labels(self._delivery.reader, topic).set(late)

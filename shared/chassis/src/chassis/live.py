@@ -26,6 +26,7 @@ from chassis.http.answers import json_bytes
 from chassis.http.sse import EventStream, event, sse_response
 from chassis.logging import retold
 from chassis.sql import PASSING, Database
+from chassis.telemetry import live_age_seconds
 
 log = structlog.get_logger(__name__)
 
@@ -181,6 +182,7 @@ class Live:
         self._reading = asyncio.Semaphore(_READ_AT_A_TIME)
         # Weak, so that an answer that never began to be written is forgotten with its request.
         self._readers: WeakSet[_Reader] = WeakSet()
+        live_age_seconds.labels(channel).set_function(self._age_seconds)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -238,7 +240,7 @@ class Live:
         while True:
             try:
                 await self._follow_on_one_connection()
-            except (*PASSING, asyncpg.ObjectNotInPrerequisiteStateError) as trouble:
+            except (*PASSING, Unavailable, asyncpg.ObjectNotInPrerequisiteStateError) as trouble:
                 log.warning("database away, live list waits", channel=self._channel, kind=type(trouble).__name__)
             await asyncio.sleep(_AGAIN_SECONDS)
 
@@ -290,6 +292,12 @@ class Live:
             await asyncio.sleep(self._tick_seconds)
             for reader in list(self._readers):
                 reader.tick(self._read_at)
+
+    def _age_seconds(self) -> float:
+        # Nobody watches: then nothing is read, and nobody is misled.
+        if not self._readers or self._read_at is None:
+            return 0.0
+        return (datetime.now(UTC) - self._read_at).total_seconds()
 
     def _end_readers(self) -> None:
         for reader in list(self._readers):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.connection import Connection
-from contracts.event import FIRST_GENERATION, GENERATION_BITS
+from chassis.generations import BASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Outgoing:
     key: str
     type: str
     subject: str
-    body: bytes
+    body: bytes | None
+    """None for a tombstone: the key is gone for good."""
     event_id: UUID
     partition: int | None
     traceparent: str | None
@@ -25,21 +26,22 @@ class Outgoing:
 CHANNEL = "outbox"
 """Wakes the relay, once a transaction; the relay polls every second as well, because a notification can get lost."""
 
-_GENERATION = FIRST_GENERATION << GENERATION_BITS
-
 # One statement, because the order within it is what keeps the order outside: the upsert of the version row locks the key (sorted, so
 # that two transactions never wait for each other), and only then do rows get their ids. So for one key the order of versions, of ids
-# and of commits is the same, and the relay may send by id.
+# and of commits is the same, and the relay may send by id. The first event of a key in a new generation is number one of it.
 _WRITE = f"""
 with incoming as (
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::uuid[], $7::int[], $8::text[])
         with ordinality as m (topic, key, type, subject, body, event_id, partition, traceparent, nth)
+), base as materialized (
+    select {BASE} as base
 ), counted as (
     select topic, key, count(*) as events from incoming group by topic, key order by topic, key
 ), versions as (
     insert into outbox_versions as v (topic, key, version)
-    select topic, key, {_GENERATION} + events from counted order by topic, key
-    on conflict (topic, key) do update set version = v.version + excluded.version - {_GENERATION}
+    select topic, key, base + events from counted, base order by topic, key
+    on conflict (topic, key) do update
+    set version = greatest(v.version, (select base from base)) + excluded.version - (select base from base)
     returning topic, key, version
 ), written as (
     insert into outbox (aggregatetype, aggregateid, type, subject, payload, event_id, partition, traceparent, version)

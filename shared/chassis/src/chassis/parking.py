@@ -14,7 +14,8 @@ from contracts.parking import RecordSetAsideV1, parked_topic
 Kind = Literal["rejected", "parked"]
 
 _LARGEST_KEPT = 64 * 1024
-_FUSE_AT = 100
+FUSE_AT = 100
+"""So many events parked in ten minutes stop the workers."""
 
 _SET_ASIDE = """
 insert into parked (reader, kind, topic, partition, "offset", key, blocks_key, follows, type, event_id, sequence, recorded_at,
@@ -33,9 +34,9 @@ where reader = $1 and topic = $2 and key = any($3::text[]) and kind = 'parked' a
 _FUSE = f"""
 with newest as (
     select set_aside_at from parked
-    where reader = $1 and kind = 'parked' and resolved_at is null and not follows order by set_aside_at desc limit {_FUSE_AT}
+    where reader = $1 and kind = 'parked' and resolved_at is null and not follows order by set_aside_at desc limit {FUSE_AT}
 )
-select count(*) >= {_FUSE_AT} and max(set_aside_at) - min(set_aside_at) < interval '10 minutes' from newest
+select count(*) >= {FUSE_AT} and max(set_aside_at) - min(set_aside_at) < interval '10 minutes' from newest
 """
 # By place in the log, not by version: of a record whose body cannot be read, the version proves nothing.
 _SUPERSEDE = """

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from chassis.cloudevents import Attributes, attributes_of, readable
 from chassis.errors import Rejected
 from chassis.sql import LONGEST_KEY, Transaction
-from contracts.event import Event
+from contracts.event import Ended, Event
 from contracts.topic import Topic
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
@@ -46,14 +46,22 @@ class Record:
     def is_topic_id(self) -> bool:
         return TOPIC_ID_HEADER in self.headers
 
+    @property
+    def is_end(self) -> bool:
+        """Whether its owner says that the key is gone for good; any other tombstone is nobody's word."""
+        if not self.is_tombstone or self.key is None:
+            return False
+        attributes = self.attributes
+        return attributes.type == Ended.ce_type and attributes.problem() is None
+
     @classmethod
-    def of_message(cls, topic: Topic, message: Any) -> "Record":
-        """From Faust's message; the topic without namespace."""
+    def of_message(cls, topic: Topic, message: Any, *, ticks_per_second: int = 1) -> "Record":
+        """From Faust's message, or from one of aiokafka's own, which says its time in milliseconds; the topic without namespace."""
         return cls(
             topic=topic.name,
             partition=message.partition,
             offset=message.offset,
-            appended_at=_instant(message.timestamp),
+            appended_at=_instant(message.timestamp / ticks_per_second),
             key=_text(message.key),
             headers=readable(message.headers or ()),
             body=message.value or b"",
@@ -100,7 +108,7 @@ class Reading:
     """What a service does with the events of one topic.
 
     A handler gets a run of events of its type, in order, within the transaction of the batch; it has no effects outside of it. It
-    raises `Rejected` when an event can never succeed, which parks that event.
+    raises `Rejected` when an event can never succeed, which parks that event. On compacted topics that of `Ended` hears which keys are gone.
     """
 
     topic: Topic
@@ -137,7 +145,7 @@ def parse(topic: Topic, record: Record) -> Received[Event] | Broken:
     """Hold a record to the contract of its topic."""
     attributes = record.attributes
     is_addressed = record.key is not None and attributes.sequence is not None
-    event_type = topic.event_type(attributes.type) if attributes.type else None
+    event_type = Ended if topic.is_compacted and record.is_end else topic.event_type(attributes.type) if attributes.type else None
     version = attributes.sequence if is_addressed and event_type is not None else None
 
     if record.key is None:
@@ -146,14 +154,14 @@ def parse(topic: Topic, record: Record) -> Received[Event] | Broken:
         return Broken(record, problem, version)
     if event_type is None:
         return Broken(record, "the topic carries no such ce_type", None)
-    assert attributes.sequence is not None
-    assert attributes.time is not None
     if _HOLDS_NUL.search(record.body):
         return Broken(record, "the body holds a NUL character", version)
     try:
-        event = event_type.parse(record.body)
+        event = Ended(key=record.key) if event_type is Ended else event_type.parse(record.body)
     except ValidationError as error:
         return Broken(record, reason_of(error), version)
+    assert attributes.sequence is not None
+    assert attributes.time is not None
     return Received(
         event=event,
         key=record.key,

@@ -1,8 +1,8 @@
 """The relay: sends what is in the outbox, in order, once as far as readers can see, and never over what a later relay sent."""
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,10 +11,12 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
-from chassis import telemetry
+from chassis import telemetry, tracing
 from chassis.cloudevents import headers_of
 from chassis.connection import Connection
 from chassis.errors import MustStop
+from chassis.generations import refuse_restored
+from chassis.health import FENCED
 from chassis.outbox import CHANNEL
 from chassis.settings import ServiceSettings
 from chassis.sql import PASSING
@@ -82,11 +84,12 @@ select 'relay', '', -1, clock_timestamp(), 0, count(*),
 from outbox where published_at is null
 on conflict (reader, topic, partition) do update
 set at = excluded.at, end_offset = excluded.end_offset, moved_at = excluded.moved_at, instance = excluded.instance
-returning end_offset
 """
-_WAITING = """
-select (select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 from outbox where published_at is null) as seconds,
-       (select count(*) from (select distinct aggregatetype, aggregateid from outbox where refused is not null and published_at is null) k) as keys
+_NOTE_FENCED = """
+insert into heartbeats (reader, topic, partition, position, end_offset, moved_at, instance) values ($1, '', -1, 1, 1, clock_timestamp(), $2)
+on conflict (reader, topic, partition) do update
+set at = excluded.at, position = heartbeats.position + 1, end_offset = heartbeats.position + 1, moved_at = excluded.moved_at,
+    instance = excluded.instance
 """
 
 T = TypeVar("T")
@@ -135,16 +138,46 @@ class Relay:
             except _StartAgain:
                 log.warning("relay takes a new producer")
             except ProducerFenced as fenced:
-                telemetry.relay_fenced.labels(self._service).inc()
+                await self._note_fenced()
                 raise MustStop("a later relay has taken over") from fenced
             except KafkaError as error:
                 raise MustStop(f"the broker cannot be reached or refuses: {type(error).__name__}") from error
+
+    async def _note_fenced(self) -> None:
+        # This process ends before Prometheus has asked it.
+        with suppress(*PASSING):
+            connection = await asyncpg.connect(self._settings.database_url, timeout=2, command_timeout=2)
+            try:
+                await connection.execute(_NOTE_FENCED, FENCED, self._settings.instance)
+            finally:
+                connection.terminate()
+
+    @asynccontextmanager
+    async def silenced(self) -> AsyncIterator[None]:
+        """While the block lasts no relay of this service sends; what an earlier one still had in hand the broker refuses from now on.
+
+        Raises:
+            MustStop: when one runs.
+        """
+        connection = await asyncpg.connect(self._settings.database_url, timeout=5, server_settings={"application_name": "relay"})
+        try:
+            if not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+                raise MustStop("the relay of this service still runs: stop all of its processes first")
+            producer = self._new_producer()
+            try:
+                await _start_fencing(producer)
+            finally:
+                await producer.stop()
+            yield
+        finally:
+            connection.terminate()
 
     async def _run_once(self) -> None:
         connection = await asyncpg.connect(
             self._settings.database_url, timeout=5, command_timeout=_LONGEST_STATEMENT_SECONDS, server_settings=_SERVER_SETTINGS
         )
         try:
+            await refuse_restored(connection)
             while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
                 await connection.execute(_END_SILENT, _LOCK, _SILENT_SECONDS)
                 await asyncio.sleep(_POLL_SECONDS / 2)
@@ -198,7 +231,8 @@ class Relay:
         # The broker takes or refuses a whole bundle of records: to find the one that is too large, each goes alone.
         bundles = [[row] for row in rows] if self._has_refused else [rows]
         for bundle in bundles:
-            outcome = await self._meanwhile(connection, self._hand_over(producer, bundle))
+            with telemetry.relay_send_seconds.labels(self._service).time():
+                outcome = await self._meanwhile(connection, self._hand_over(producer, bundle))
             await connection.execute(_MARK, outcome.acknowledged)
             telemetry.relay_sent.labels(self._service).inc(len(outcome.acknowledged))
             is_alone = len(bundle) == 1
@@ -239,6 +273,8 @@ class Relay:
         return outcome
 
     async def _send_row(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> asyncio.Future[Any]:
+        making, traceparent = tracing.spans(), row["traceparent"]
+        sending = making.sending(row["aggregatetype"], row["type"], traceparent) if making is not None and traceparent is not None else None
         headers = headers_of(
             ce_type=row["type"],
             event_id=row["event_id"],
@@ -246,7 +282,7 @@ class Relay:
             subject=row["subject"],
             time=row["created_at"],
             version=row["version"],
-            traceparent=row["traceparent"],
+            traceparent=traceparent if sending is None else sending.traceparent,
         )
         future: asyncio.Future[Any] = await producer.send(
             self._settings.named(row["aggregatetype"]),
@@ -255,6 +291,8 @@ class Relay:
             partition=row["partition"],
             headers=headers,
         )
+        if sending is not None:
+            future.add_done_callback(sending.ended)
         return future
 
     async def _meanwhile(self, connection: Connection, sending: Coroutine[Any, Any, T]) -> T:
@@ -272,11 +310,12 @@ class Relay:
 
     async def _beat(self, connection: Connection) -> None:
         still_for = asyncio.get_running_loop().time() - self._moved_at
-        telemetry.outbox_unsent.labels(self._service).set(await connection.fetchval(_BEAT, self._settings.instance, still_for))
-        waiting = await connection.fetchrow(_WAITING)
-        assert waiting is not None
-        telemetry.outbox_oldest_seconds.labels(self._service).set(waiting["seconds"])
-        telemetry.relay_stuck_keys.labels(self._service).set(waiting["keys"])
+        await connection.execute(_BEAT, self._settings.instance, still_for)
+
+
+def transactional_id(service: str) -> str:
+    """By which the broker knows the relays of a service, without namespace."""
+    return f"{service}.relay"
 
 
 async def _start_fencing(producer: AIOKafkaProducer) -> None:
@@ -287,8 +326,3 @@ async def _start_fencing(producer: AIOKafkaProducer) -> None:
     """
     await producer.start()
     producer._txn_manager.transactional_id = None  # noqa: SLF001  aiokafka has no public way; a test holds the fence to it
-
-
-def transactional_id(service: str) -> str:
-    """By which the broker knows the relays of a service, without namespace."""
-    return f"{service}.relay"

@@ -62,7 +62,7 @@ def chassis_tables(metadata: MetaData) -> None:
         Column("aggregatetype", Text, nullable=False, comment="topic, without namespace"),
         Column("aggregateid", Text, nullable=False, comment="key"),
         Column("type", Text, nullable=False),
-        Column("payload", LargeBinary, nullable=False),
+        Column("payload", LargeBinary, comment="null is a tombstone: the key is gone for good"),
         Column("event_id", Uuid, nullable=False),
         Column("subject", Text, nullable=False),
         Column("version", BigInteger, nullable=False),
@@ -81,6 +81,15 @@ def chassis_tables(metadata: MetaData) -> None:
         Column("key", Text, nullable=False),
         Column("version", BigInteger, nullable=False),
         PrimaryKeyConstraint("topic", "key"),
+    )
+    Table(
+        "generation",
+        metadata,
+        Column("only_row", Boolean, primary_key=True, server_default=text("true")),
+        Column("number", Integer, nullable=False, comment="of the versions that are published; higher after every restore"),
+        Column(
+            "history", Text, nullable=False, comment="the server and its timeline that this database belongs to; another one was restored"
+        ),
     )
     Table(
         "reader_versions",
@@ -135,6 +144,7 @@ def chassis_tables(metadata: MetaData) -> None:
         Column("kind", Text, nullable=False),
         Column("subject", Text, nullable=False),
         Column("due_at", DateTime(timezone=True), nullable=False),
+        Column("traceparent", Text, comment="of what set it, where traces are on"),
         PrimaryKeyConstraint("kind", "subject"),
         Index("timers_due", "kind", "due_at"),
     )

@@ -11,11 +11,13 @@ import asyncpg
 import orjson
 import structlog
 
+from chassis import telemetry
 from chassis.connection import Connection, Pool
 from chassis.errors import Rejected, Unavailable
+from chassis.generations import refuse_restored
 from chassis.outbox import Outgoing, write_outbox
-from chassis.tracing import current_traceparent
-from contracts.event import Event
+from chassis.tracing import traceparent_of
+from contracts.event import Ended, Event
 from contracts.topic import Topic
 
 log = structlog.get_logger()
@@ -88,6 +90,21 @@ class Transaction:
         body = event.body()
         if len(body) > _LARGEST_BODY:
             raise Rejected("event-too-large", "What this would publish is larger than the broker takes.", status=413)
+        self._collect(topic, event, key, body, partition=partition, event_id=event_id)
+
+    def end(self, topic: Topic, *, key: str) -> None:
+        """Say on a compacted topic that this key is gone for good, when this transaction commits: a tombstone, with the key's next version.
+
+        Raises:
+            ValueError: when the topic is not compacted: events on others are history, which does not end.
+        """
+        if not topic.is_compacted:
+            raise ValueError(f"{topic.name} keeps no states that could end")
+        self._collect(topic, Ended(key=key), key, None)
+
+    def _collect(
+        self, topic: Topic, event: Event, key: str, body: bytes | None, *, partition: int | None = None, event_id: UUID | None = None
+    ) -> None:
         self._outgoing.append(
             Outgoing(
                 topic=topic.name,
@@ -97,7 +114,7 @@ class Transaction:
                 body=body,
                 event_id=event_id or uuid4(),
                 partition=partition,
-                traceparent=current_traceparent.get(),
+                traceparent=traceparent_of(key),
             )
         )
 
@@ -122,11 +139,20 @@ class Transaction:
 class Database:
     """The service's own PostgreSQL database, through a small pool."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, application_name: str = "schakel") -> None:
-        """Nothing is connected before `open`, and `open` needs no server: an API starts while PostgreSQL is away."""
+    def __init__(self, url: str, *, pool_size: int = 8, application_name: str = "schakel", even_restored: bool = False) -> None:
+        """Nothing is connected before `open`, and `open` needs no server: an API starts while PostgreSQL is away.
+
+        Args:
+            url: of the service's own database.
+            pool_size: most connections.
+            application_name: shown in the server's list of sessions.
+            even_restored: also when it was restored to an earlier point, which closes it to all but the command that settles that.
+        """
         self._url = url
         self._pool_size = pool_size
         self._settings = {**_SERVER_SETTINGS, "application_name": application_name}
+        self._unavailable = telemetry.database_unavailable.labels(application_name)
+        self._prepare = _set_codecs if even_restored else _prepare
         self._pool: Pool | None = None
 
     async def open(self) -> None:
@@ -137,7 +163,7 @@ class Database:
             max_size=self._pool_size,
             timeout=3,
             command_timeout=5,
-            init=_prepare,
+            init=self._prepare,
             reset=_leave_as_it_is,
             server_settings=self._settings,
         )
@@ -156,7 +182,7 @@ class Database:
         """A connection for reading.
 
         Raises:
-            Unavailable: when the database cannot be reached, is full, or gave up on this.
+            Unavailable: when the database cannot be reached, is full, gave up on this, or was restored to an earlier point.
         """
         if self._pool is None:
             raise Unavailable
@@ -164,11 +190,13 @@ class Database:
             connection: Any = await self._pool.acquire(timeout=3)
         except PASSING as trouble:
             log.warning("no database connection", kind=type(trouble).__name__)
+            self._unavailable.inc()
             raise Unavailable from trouble
         try:
             yield connection
         except PASSING as trouble:
             log.warning("database gave up", kind=type(trouble).__name__)
+            self._unavailable.inc()
             raise Unavailable from trouble
         finally:
             # A connection that broke while in use has nothing to give back; the pool replaces it.
@@ -184,7 +212,7 @@ class Database:
         """
         connection: Any = await asyncpg.connect(self._url, timeout=3, command_timeout=5, server_settings=self._settings)
         try:
-            await _prepare(connection)
+            await self._prepare(connection)
             yield connection
         finally:
             connection.terminate()
@@ -207,6 +235,11 @@ async def _leave_as_it_is(_: Connection) -> None:
 
 
 async def _prepare(connection: Connection) -> None:
+    await _set_codecs(connection)
+    await refuse_restored(connection)
+
+
+async def _set_codecs(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=orjson.loads, format="text")
 
 

@@ -11,6 +11,7 @@ import structlog
 from chassis import telemetry
 from chassis.errors import Unavailable
 from chassis.sql import Connection, Database, Transaction
+from chassis.tracing import firing, id_of, spans, traceparent_of
 
 log = structlog.get_logger()
 
@@ -19,9 +20,11 @@ _LOOK_EVERY_SECONDS = 0.25
 _LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=5)
 
 _SET = """
-insert into timers (kind, subject, due_at)
-select $1, subject, due_at from unnest($2::text[], $3::timestamptz[]) as t (subject, due_at) order by subject
-on conflict (kind, subject) do update set due_at = excluded.due_at where timers.due_at is distinct from excluded.due_at
+insert into timers (kind, subject, due_at, traceparent)
+select $1, subject, due_at, traceparent
+from unnest($2::text[], $3::timestamptz[], $4::text[]) as t (subject, due_at, traceparent) order by subject
+on conflict (kind, subject) do update set due_at = excluded.due_at, traceparent = excluded.traceparent
+where timers.due_at is distinct from excluded.due_at
 """
 # What is due goes by the clock that tests can shift; whether it can be trusted, by the clock itself.
 _LOOK = """
@@ -39,7 +42,7 @@ delete from timers t using (
     select kind, subject from timers where kind = $1 and due_at <= $2 order by due_at limit $3 for update skip locked
 ) as due
 where t.kind = due.kind and t.subject = due.subject
-returning t.kind, t.subject, t.due_at
+returning t.kind, t.subject, t.due_at, t.traceparent
 """
 
 
@@ -49,7 +52,9 @@ class Timer:
 
     kind: str
     subject: str
+    """An id; what stands behind a slash only makes the timer one of its own."""
     due_at: datetime
+    traceparent: str | None = None
 
 
 OnDue = Callable[[Transaction, Sequence[Timer], datetime], Awaitable[None]]
@@ -59,7 +64,9 @@ OnDue = Callable[[Transaction, Sequence[Timer], datetime], Awaitable[None]]
 async def set_timers(connection: Connection, kind: str, due: Sequence[tuple[str, datetime]]) -> None:
     """Set or move the timer of each subject, in the transaction of what it guards."""
     if due:
-        await connection.execute(_SET, kind, [subject for subject, _ in due], [due_at for _, due_at in due])
+        # A row less wide where nobody follows it.
+        traceparents = [traceparent_of(id_of(subject)) for subject, _ in due] if spans() is not None else None
+        await connection.execute(_SET, kind, [subject for subject, _ in due], [due_at for _, due_at in due], traceparents)
 
 
 async def clear_timers(connection: Connection, kind: str, subjects: Sequence[str]) -> None:
@@ -102,8 +109,9 @@ class TimerLoop:
         for kind in seen["due"] if is_sound else ():
             async with self._database.begin() as tx:
                 rows = await tx.connection.fetch(_TAKE, kind, seen["now"], _BATCH)
-                if rows:
-                    await self._handlers[kind](tx, [Timer(**row) for row in rows], seen["now"])
+                if timers := [Timer(**row) for row in rows]:
+                    with firing(kind, timers):
+                        await self._handlers[kind](tx, timers, seen["now"])
             telemetry.timers_fired.labels(self._service, kind).inc(len(rows))
             is_more = is_more or len(rows) == _BATCH
         return is_more

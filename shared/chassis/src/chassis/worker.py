@@ -16,6 +16,7 @@ import uvloop
 from chassis.errors import MustStop, Unavailable
 from chassis.garbage import spare_what_is_loaded
 from chassis.logging import describe
+from chassis.tracing import end_tracing
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ Task = Callable[[], Awaitable[None]]
 def run(main: Callable[[asyncio.Event], Awaitable[int]]) -> None:
     """Run a process until it ends, is told to stop (SIGTERM, SIGINT) or fails; then exit with its code, whatever still hangs."""
     code = uvloop.run(_with_signals(main))
+    end_tracing()
     sys.stdout.flush()
     sys.stderr.flush()
     # A library's thread or an open socket must not keep a process alive that has said it is done.

@@ -1,5 +1,6 @@
 """One process serves several services, and nobody can tell."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -122,6 +123,30 @@ async def test_the_metrics_count_by_route_and_never_by_what_was_asked(anonymous:
     assert 'schakel_http_request_seconds_bucket{le="0.005",method="GET",route="/units",service="ward"}' in text
     assert "geheim" not in text
     assert "KOEKOEK" not in text
+
+
+async def test_a_command_that_we_could_not_take_is_counted_and_a_check_that_says_not_ready_is_none(
+    anonymous: httpx.AsyncClient, provider: httpx.AsyncClient
+) -> None:
+    async def failed() -> tuple[float, float]:
+        text = (await anonymous.get("/ward/metrics")).text
+        found = re.findall(r'schakel_http_failed_total{kind="(\w+)",service="ward"} (\S+)', text)
+        counted = {kind: float(count) for kind, count in found}
+        # There before the first one, so that the first one is an increase.
+        return counted["command"], counted["reading"]
+
+    commands, readings = await failed()
+    assert (
+        await provider.post("/ward/v1/batch-away", content=b"{}\n", headers={"Content-Type": "application/x-ndjson"})
+    ).status_code == 503
+    for path, status in (("v1/away", 503), ("v1/broken", 500), ("v1/units?limit=-1", 422), ("health/ready", 503)):
+        assert (await anonymous.get(f"/ward/{path}")).status_code == status
+
+    assert await failed() == (commands + 1, readings + 2)
+
+
+async def test_while_the_database_is_away_the_metrics_say_so(anonymous: httpx.AsyncClient) -> None:
+    assert 'schakel_database_up{service="ward"} 0.0' in (await anonymous.get("/ward/metrics")).text
 
 
 def test_a_service_that_nobody_announces_is_named() -> None:

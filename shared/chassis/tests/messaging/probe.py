@@ -5,7 +5,7 @@ Runs as a real process too: `python probe.py worker`.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +14,7 @@ import orjson
 from chassis.command import Service, WorkerParts, commands
 from chassis.errors import Rejected
 from chassis.records import Reading, Received, Record, Submissions
+from chassis.restoring.restored import Published, TakenBack
 from chassis.settings import ServiceSettings
 from chassis.sql import Database, Transaction
 from contracts.event import Event
@@ -120,6 +121,29 @@ READINGS = (
 )
 
 
+class ProbeRestoring:
+    """Says how things are again, as far as it has written them down; its events it writes down anew."""
+
+    tagged = ()
+    read_first = ()
+
+    async def take_back(self, database: Database, forgotten: Sequence[Received[Any]]) -> TakenBack:
+        async with database.begin() as tx:
+            for one in forgotten:
+                await write_down(tx, [one])
+        return TakenBack(len(forgotten))
+
+    async def publish_again(self, database: Database, told: Mapping[str, Collection[str]]) -> Published:
+        async with database.begin() as tx:
+            rows = await tx.connection.fetch("select topic, key from outbox_versions where topic = $1 order by key", STATES.name)
+            for row in rows:
+                tx.publish(STATES, ProbeEvent(name=row["key"], n=0), key=row["key"])
+            gone = sorted(set(told[STATES.name]) - {row["key"] for row in rows})
+            for key in gone:
+                tx.end(STATES, key=key)
+        return Published({STATES.name: len(rows)}, gone)
+
+
 def _worker_parts(_: ServiceSettings, __: Database) -> WorkerParts:
     return WorkerParts(readings=READINGS)
 
@@ -128,7 +152,7 @@ def _api() -> Any:
     raise NotImplementedError("the probe has no API")
 
 
-service = Service(NAME, ServiceSettings.from_environment, _api, _worker_parts)
+service = Service(NAME, ServiceSettings.from_environment, _api, _worker_parts, lambda _: ProbeRestoring())
 
 if __name__ == "__main__":
     os.environ.setdefault("LOG_LEVEL", "info")

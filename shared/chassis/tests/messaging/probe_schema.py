@@ -7,7 +7,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis.migrations import chassis_0001, chassis_0002
+from chassis.migrations import chassis_0001, chassis_0002, chassis_0003, chassis_0004
 from chassis.schema import chassis_tables
 
 metadata = MetaData()
@@ -33,6 +33,8 @@ async def create_schema(url: str) -> None:
         with Operations.context(MigrationContext.configure(connection)):
             chassis_0001.upgrade()
             chassis_0002.upgrade()
+            chassis_0003.upgrade()
+            chassis_0004.upgrade()
         metadata.create_all(connection)
 
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))

@@ -6,10 +6,13 @@ import asyncpg
 import probe
 import pytest
 from playground import Playground
+from prometheus_client import REGISTRY
 
 from chassis.errors import MustStop
+from chassis.health import Health
 from chassis.relay import _LOCK, Relay
 from chassis.settings import ServiceSettings
+from chassis.standing import Standing
 from chassis.testing.waiting import eventually
 from contracts.event import FIRST_VERSION
 
@@ -41,6 +44,10 @@ async def test_an_earlier_relay_that_lost_its_lock_without_knowing_is_refused(
     await eventually(lambda: all_sent(playground))
     assert not later.done()
     later.cancel()
+
+    # Its process is gone before anybody could have asked it.
+    await Standing(probe.NAME, Health(playground.database)).show()
+    assert REGISTRY.get_sample_value("schakel_relay_fenced", {"service": probe.NAME}) == 1
 
 
 @pytest.mark.usefixtures("probe_topics")

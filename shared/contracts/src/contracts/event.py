@@ -50,3 +50,15 @@ class Event(BaseModel):
             pydantic.ValidationError: when it breaks the contract; its text never contains the input.
         """
         return cls.model_validate_json(body)
+
+
+class Ended(Event):
+    """What a tombstone with a version says: the key is gone for good. Its owner sends it on compacted topics only."""
+
+    ce_type: ClassVar[str] = "nl.zorgcoordinatie.schakel.ended.v1"
+
+    key: str
+
+    @property
+    def subject(self) -> str:
+        return self.key

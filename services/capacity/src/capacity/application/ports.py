@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 from uuid import UUID
 
 from capacity.domain.age_limits import AgeLimits
@@ -15,6 +15,10 @@ from capacity.domain.unit import Unit
 from contracts.codes import Source
 from contracts.event import Event
 from contracts.topic import Topic
+
+NOT_WHOLE: Final = b""
+"""The digest of what was taken back from an event after a restore. That does not say all that was sent: any content under the same id and
+revision is then the same fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ class Units(Protocol):
 
     async def locked(self, unit_ids: Collection[UUID]) -> tuple[datetime, Mapping[UUID, Unit]]:
         """Lock these units, then read them and the database's clock; unknown ones are left out."""
+
+    async def all_ids(self) -> Sequence[UUID]:
+        """Every unit that is registered."""
 
     async def of_locations(self, location_ids: Collection[UUID]) -> Sequence[UUID]:
         """The ids of these locations' units."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from capacity.application.events import flow_recorded
 from capacity.application.permission import may_speak
-from capacity.application.ports import FlowFact, Known, Work
+from capacity.application.ports import NOT_WHOLE, FlowFact, Known, Work
 from capacity.application.refusals import refusal
 from capacity.application.show_units import show_units
 from capacity.domain.flow import Flow
@@ -96,7 +96,7 @@ def _verdict(flow: Flow, facts: Mapping[_Id, FlowFact], known: Mapping[_Id, Know
     found = known.get(flow_id)
     if found is None or not _is_of(found, flow):
         return _elsewhere()
-    if found.digest != facts[flow_id].digest:
+    if found.digest not in {NOT_WHOLE, facts[flow_id].digest}:
         return _other_body()
     is_first = found.is_new and flow_id not in seen
     seen.add(flow_id)

@@ -1,13 +1,13 @@
 """Take reports: of one sender or many, from the API, a batch or Kafka, all by the same rules."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from capacity.application.events import observation_recorded
 from capacity.application.permission import may_speak
-from capacity.application.ports import Fact, Known, Work
+from capacity.application.ports import NOT_WHOLE, Fact, Known, Work
 from capacity.application.refusals import refusal
 from capacity.application.show_units import show_units
 from capacity.domain.fold import Folded, from_scratch, merged, warnings_about
@@ -17,6 +17,7 @@ from capacity.domain.rules import RuleBroken
 from capacity.domain.unit import Unit
 from chassis.auth import Caller
 from chassis.errors import Rejected
+from chassis.tracing import current_traceparent
 from contracts.capacity import OBSERVATIONS
 
 
@@ -27,6 +28,8 @@ class Submission:
     report: SentReport
     sender: Caller
     received_at: datetime | None = None
+    traceparent: str | None = field(default_factory=current_traceparent.get, compare=False)
+    """Of the request that brought it: reports of several requests are taken together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def _is_stored_now(fact: Fact, found: Known | None) -> bool:
 def _clash(fact: Fact, found: Known | None) -> Rejected | None:
     if found is None or found.subject_id != fact.report.unit_id:
         return _of_another_unit()
-    return _other_body() if found.digest != fact.digest else None
+    return _other_body() if found.digest not in {NOT_WHOLE, fact.digest} else None
 
 
 def _is_current(report: Report, known: Mapping[_Id, Known], folded: Folded) -> bool:

@@ -9,6 +9,7 @@ import structlog
 from placement.application.holds import settle
 from placement.application.ports import Work
 from placement.application.release import give_up
+from placement.application.telemetry import PATIENTS_LATE
 from placement.domain.states import PLACEMENTS_NOW, OfferStatus
 
 log = structlog.get_logger(__name__)
@@ -43,5 +44,6 @@ async def end_holds(work: Work, placement_ids: Collection[UUID], now: datetime) 
         elif offer.status is OfferStatus.UNDERWAY:
             await work.offers.change(offer, warned_at=now)
             await work.requests.change(requests[offer.case_id])
+            PATIENTS_LATE.inc()
             log.error("patient on the way has not arrived in time", offer_id=str(offer.offer_id))
     await settle(work, ended, now)

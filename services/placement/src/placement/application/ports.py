@@ -72,6 +72,9 @@ class Requests(Protocol):
 class Offers(Protocol):
     """Offers, which are also holds and placements."""
 
+    async def put_back(self, offers: Sequence[Offer]) -> None:
+        """Store these as they are, after a restore: what had become of them. Their requests and units are locked; nothing is counted."""
+
     async def find(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
         """Read without a lock, to know whose request must be locked."""
 
@@ -105,6 +108,12 @@ class Units(Protocol):
 
     async def locked(self, unit_ids: Collection[UUID]) -> Mapping[UUID, Unit]:
         """Lock and read these units; unknown ones are left out."""
+
+    async def all_ids(self) -> Sequence[UUID]:
+        """Every unit that is known."""
+
+    async def make_unknown(self, gone: Mapping[UUID, int]) -> None:
+        """These locked units are gone for good, by that version: nothing is known of their figures, so nothing is given there."""
 
     async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> Mapping[UUID, Unit]:
         """Store the whole states of these units, each with its version, keeping what is held there; new ones are added.

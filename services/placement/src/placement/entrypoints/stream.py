@@ -7,8 +7,10 @@ from uuid import UUID
 from chassis.records import SOON_SECONDS, Handler, OnParked, Reading, Received
 from chassis.sql import Transaction
 from contracts.capacity import UNITS, UnitChangedV1
+from contracts.event import Ended
 from contracts.triage import CASES, CaseClosedV1, CaseHandedOverV1, PlacementRequestedV1
 from placement.adapters.sql.work import SqlWork
+from placement.application.forget_units import forget_units
 from placement.application.note_parked import note_parked
 from placement.application.open_requests import open_requests
 from placement.application.project_units import Told, project_units
@@ -23,7 +25,9 @@ def readings(policy: Policy) -> tuple[Reading, ...]:
         Reading(
             CASES, {PlacementRequestedV1: _opening(policy), CaseHandedOverV1: ending, CaseClosedV1: ending}, within_seconds=SOON_SECONDS
         ),
-        Reading(UNITS, {UnitChangedV1: _projecting(policy)}, on_parked=_marking(policy), within_seconds=SOON_SECONDS),
+        Reading(
+            UNITS, {UnitChangedV1: _projecting(policy), Ended: _forgetting(policy)}, on_parked=_marking(policy), within_seconds=SOON_SECONDS
+        ),
     )
 
 
@@ -44,6 +48,13 @@ def _ending(policy: Policy) -> Handler:
 def _projecting(policy: Policy) -> Handler:
     async def handle(tx: Transaction, received: Sequence[Received[Any]]) -> None:
         await project_units(SqlWork(tx, policy), [Told(one.event, one.version) for one in received])
+
+    return handle
+
+
+def _forgetting(policy: Policy) -> Handler:
+    async def handle(tx: Transaction, received: Sequence[Received[Ended]]) -> None:
+        await forget_units(SqlWork(tx, policy), {UUID(one.key): one.version for one in received})
 
     return handle
 

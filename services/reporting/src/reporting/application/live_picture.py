@@ -10,7 +10,9 @@ import orjson
 
 from chassis.errors import Unavailable
 from chassis.http.sse import event
+from chassis.tracing import spans, traceparent_of
 from contracts.reporting import FigureChangedV1
+from reporting.application.telemetry import PICTURE_SECONDS
 from reporting.domain.figure import Figure, Wanted
 from reporting.domain.position import Position
 
@@ -29,6 +31,7 @@ class Told:
     at: datetime
     version: int = 0
     beds: FigureChangedV1 | None = None
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class LivePicture:
         self._shown: dict[str, Shown] = {}
         self._channels: dict[tuple[Wanted, float | None], _Channel] = {}
         self._is_whole = False
+        self._began_at = datetime.now(UTC)
 
     # Fed by the consumer.
 
@@ -134,6 +138,9 @@ class LivePicture:
             self._heard[record.partition] = record.at if heard is None else max(heard, record.at)
             if record.beds is not None:
                 self._show(record, record.beds)
+                # What is read from the beginning of the topic was published long ago, and shown by others.
+                if self._is_whole and record.published_at is not None:
+                    PICTURE_SECONDS.observe(max(0.0, (datetime.now(UTC) - record.published_at).total_seconds()))
         if not self._channels:
             return
         position = self._position()
@@ -149,6 +156,11 @@ class LivePicture:
         """When Kafka last gave a sign of life on the partition that has been silent longest; None before the first one."""
         heard = [at for at in self._heard if at is not None]
         return min(heard) if heard and len(heard) == len(self._heard) else None
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since Kafka was last heard of; from our own beginning while it never was."""
+        return (datetime.now(UTC) - (self.heard_at or self._began_at)).total_seconds()
 
     def figures(self) -> Sequence[FigureChangedV1]:
         """Every current figure, of all levels."""
@@ -228,6 +240,10 @@ class LivePicture:
             channel.pending[figure] = shown
             if channel.timer is None:
                 channel.timer = asyncio.get_running_loop().call_later(channel.every_seconds, self._flush, channel)
+        if (making := spans()) is not None:
+            readers = sum(len(channel.readers) for channel in self._channels.values() if channel.wanted.matches(figure))
+            if readers:
+                making.streamed("national/stream", traceparent_of(beds.subject), readers)
 
     def _flush(self, channel: _Channel) -> None:
         if channel.timer is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from chassis.sql import Transaction
@@ -51,13 +51,19 @@ class Holding:
 
 
 class Contributions(Protocol):
-    """What units contribute, and the partial sums made of it; every change notes the figures it touches, in its transaction."""
+    """What units contribute, and the partial sums made of it; every change notes the figures it touches, in its transaction.
 
-    async def put(self, tx: Transaction, contributions: Sequence[Contribution]) -> None:
+    `since` is when the oldest of these facts was recorded: how late the figures are that are made of them.
+    """
+
+    async def put(self, tx: Transaction, contributions: Sequence[Contribution], since: datetime) -> None:
         """Take off what these units contributed and put this on, unless a newer version is there. One of a unit at most."""
 
-    async def hold(self, tx: Transaction, holdings: Sequence[Holding]) -> None:
+    async def hold(self, tx: Transaction, holdings: Sequence[Holding], since: datetime) -> None:
         """Keep what is held of these units, unless a newer version is there, and count it in their figures. One of a unit at most."""
+
+    async def take_off(self, tx: Transaction, units: Sequence[UUID]) -> None:
+        """Take off all that these units contributed: they are gone for good."""
 
     async def expire(self, tx: Transaction, limit: int) -> int:
         """Take off the values of contributions that are too old by the database's clock; gives how many were due."""
@@ -77,13 +83,25 @@ class Sum:
     said: str | None
 
 
+class Touched(NamedTuple):
+    """What is known of the facts behind a figure that is to be published."""
+
+    late: float | None
+    """Seconds since the oldest of them was recorded; None where only time touched it."""
+    traceparent: str | None
+    """Of one of them, where traces are on."""
+
+
 class Figures(Protocol):
     """The figures that are to be published."""
 
-    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Sequence[str]:
+    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Mapping[str, Touched]:
         """Take the touched figures off the list, except those that rest; what is touched meanwhile is noted anew.
 
         They are locked, so that no other publisher says something older after us.
+
+        Returns:
+            The figures, each with what is known of the facts that touched it.
         """
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:
@@ -91,6 +109,9 @@ class Figures(Protocol):
 
     async def said(self, tx: Transaction, bodies: Mapping[str, str]) -> None:
         """Remember what was published."""
+
+    async def note_all(self, tx: Transaction, keys: Sequence[str]) -> int:
+        """Note every figure, and these beside those that are known, to be published whatever was said of it; gives how many."""
 
     async def recount(self, tx: Transaction) -> Sequence[str]:
         """The figures whose partials differ from a count of the units, or whose published body differs from their sum."""

@@ -18,7 +18,8 @@ class ProjectHolds:
     async def __call__(self, tx: Transaction, received: Sequence[Received[HoldsChangedV1]]) -> None:
         # Each event carries all that is held of its unit, so the last one says all.
         latest = {item.event.unit_id: item for item in received}
-        await self.contributions.hold(tx, [_holding(latest[unit_id]) for unit_id in sorted(latest)])
+        since = min(item.recorded_at for item in received)
+        await self.contributions.hold(tx, [_holding(latest[unit_id]) for unit_id in sorted(latest)], since)
 
 
 def _holding(item: Received[HoldsChangedV1]) -> Holding:

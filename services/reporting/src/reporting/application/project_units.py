@@ -19,7 +19,8 @@ class ProjectUnits:
     async def __call__(self, tx: Transaction, received: Sequence[Received[UnitChangedV1]]) -> None:
         # The events carry the whole state, so the last of each unit says all; those before it never reach the figures.
         latest = {item.event.unit_id: item for item in received}
-        await self.contributions.put(tx, [_contribution(latest[unit_id]) for unit_id in sorted(latest)])
+        since = min(item.recorded_at for item in received)
+        await self.contributions.put(tx, [_contribution(latest[unit_id]) for unit_id in sorted(latest)], since)
 
 
 def _contribution(item: Received[UnitChangedV1]) -> Contribution:

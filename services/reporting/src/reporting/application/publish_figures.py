@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from chassis.sql import Database
+from chassis.tracing import going_on
 from contracts.reporting import NATIONAL
 from reporting.application.ports import Figures
-from reporting.application.telemetry import FIGURES_PUBLISHED
+from reporting.application.telemetry import BOARD_SECONDS, FIGURES_PUBLISHED
 from reporting.domain.pace import Pace
 
 REST_SECONDS = 0.02
@@ -28,17 +30,23 @@ class PublishFigures:
         """
         async with self.database.begin() as tx:
             taken = await self.figures.take_dirty(tx, self.pace.resting(self.clock()))
+            taken_at = perf_counter()
             if not taken:
                 return 0
             bodies: dict[str, str] = {}
-            for total in await self.figures.add_up(tx, taken):
-                body = total.beds.body().decode()
-                # A change that was undone within the same 20 ms, or that a rebuild makes again, is no news.
-                if body != total.said:
-                    bodies[total.beds.subject] = body
-                    tx.publish(NATIONAL, total.beds, key=total.beds.subject)
+            totals = await self.figures.add_up(tx, list(taken))
+            with going_on({figure: touched.traceparent for figure, touched in taken.items()}):
+                for total in totals:
+                    body = total.beds.body().decode()
+                    # A change that was undone within the same 20 ms, or that a rebuild makes again, is no news.
+                    if body != total.said:
+                        bodies[total.beds.subject] = body
+                        tx.publish(NATIONAL, total.beds, key=total.beds.subject)
             if bodies:
                 await self.figures.said(tx, bodies)
         FIGURES_PUBLISHED.inc(len(bodies))
+        for figure in bodies:
+            if (late := taken[figure].late) is not None:
+                BOARD_SECONDS.observe(late + perf_counter() - taken_at)
         self.pace.said(bodies, self.clock())
         return len(taken)

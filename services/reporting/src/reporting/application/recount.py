@@ -7,7 +7,6 @@ import structlog
 
 from chassis.sql import Database
 from reporting.application.ports import Figures
-from reporting.application.telemetry import RECOUNT_DIFFERENCES
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +23,6 @@ class Recount:
         async with self.database.begin() as tx:
             differing = await self.figures.recount(tx)
             await self.figures.keep_recount(tx, differing)
-        RECOUNT_DIFFERENCES.set(len(differing))
         if differing:
             log.error("figures differ from a recount of their units", count=len(differing), figures=differing[:20])
         return differing

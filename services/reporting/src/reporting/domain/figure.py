@@ -42,6 +42,15 @@ class Figure:
         return cls(Level(level), region, Sector(sector), CareType(care_type), Cohort(cohort))
 
 
+def is_figure(key: str) -> bool:
+    """Whether this key of the national topic names a figure; others are signs of life."""
+    try:
+        Figure.of_key(key)
+    except ValueError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """Where one unit counts: once at each level, under `ONBEKEND` where its region is not known, so that sums close."""

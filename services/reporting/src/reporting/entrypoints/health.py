@@ -1,15 +1,30 @@
 """Readiness of reporting: what the chassis judges for every service, and the last recount."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
+
+from prometheus_client import Gauge
 
 from chassis.errors import Unavailable
 from chassis.health import Check, Health, Readiness
+from chassis.sql import Connection
+from reporting.application.telemetry import RECOUNT_AGE_SECONDS, RECOUNT_DIFFERENCES
 
 _LAST_RECOUNT = "select jsonb_array_length(differing) from recounts"
+_MEASURE = """
+select jsonb_array_length(differing) as differing, extract(epoch from clock_timestamp() - counted_at)::float8 as age from recounts
+"""
 
 
 class ReportingHealth(Health):
     """Not ready while the figures differ from a recount of their units: whoever shows them shows something wrong."""
+
+    async def measure(self, connection: Connection) -> Mapping[Gauge, float]:
+        row = await connection.fetchrow(_MEASURE)
+        if row is None:
+            return {RECOUNT_AGE_SECONDS: inf}
+        return {RECOUNT_DIFFERENCES: row["differing"], RECOUNT_AGE_SECONDS: row["age"]}
 
     async def ready(self) -> Readiness:
         judged = await super().ready()

@@ -2,6 +2,7 @@
 
 from chassis.records import SOON_SECONDS, Reading
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1
+from contracts.event import Ended
 from contracts.placement import HOLDS, PLACEMENTS, HoldsChangedV1
 from reporting.application.count_placements import COUNTED, CountPlacements
 from reporting.application.note_parked import NoteParked
@@ -10,6 +11,7 @@ from reporting.application.project_holds import ProjectHolds
 from reporting.application.project_units import ProjectUnits
 from reporting.application.record_admissions import RecordAdmissions
 from reporting.application.record_observations import RecordObservations
+from reporting.application.take_off_units import TakeOffUnits
 
 # A day's figures are restated at most every second, or read when somebody asks; the live picture shares its cores with this.
 _BY_DAY_SECONDS = 0.1
@@ -19,7 +21,9 @@ def readings(contributions: Contributions, feed: Feed, counts: PlacementCounts) 
     """Topic by topic, what is done with its events."""
     count = CountPlacements(counts)
     return (
-        Reading(UNITS, {UnitChangedV1: ProjectUnits(contributions)}, NoteParked(contributions, UNITS.name)),
+        Reading(
+            UNITS, {UnitChangedV1: ProjectUnits(contributions), Ended: TakeOffUnits(contributions)}, NoteParked(contributions, UNITS.name)
+        ),
         Reading(HOLDS, {HoldsChangedV1: ProjectHolds(contributions)}, NoteParked(contributions, HOLDS.name), SOON_SECONDS),
         Reading(OBSERVATIONS, {ObservationRecordedV1: RecordObservations(feed)}, within_seconds=_BY_DAY_SECONDS),
         Reading(FLOWS, {FlowRecordedV1: RecordAdmissions(feed)}, within_seconds=_BY_DAY_SECONDS),

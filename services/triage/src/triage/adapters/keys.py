@@ -45,14 +45,15 @@ def vault_keys(keys_dir: Path) -> VaultKeys:
     if not file.exists():
         if not (keys_dir / ISSUER_FILE).exists():
             raise MustStop(f"the vault's keys ({VAULT_FILE} in the folder of keys) are missing, and only a local system makes its own")
-        write_first(file, _made())
+        write_first(file, made_keys())
     try:
         return _read(file.read_bytes())
     except (ValidationError, ValueError):
         raise MustStop(f"the vault's keys ({VAULT_FILE} in the folder of keys) cannot be read") from None
 
 
-def _made() -> bytes:
+def made_keys() -> bytes:
+    """New keys, as the file holds them."""
     name = secrets.token_hex(4)
     made = _File(active=name, keys={name: _text(secrets.token_bytes(KEY_BYTES))}, hash_key=_text(secrets.token_bytes(KEY_BYTES)))
     return made.model_dump_json(indent=2).encode()

@@ -24,6 +24,7 @@ from chassis.http.problems import problem, rejection, unavailability
 from chassis.http.route import Route
 from chassis.keys import hash_key
 from chassis.settings import ServiceSettings
+from chassis.standing import Standing
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -66,6 +67,8 @@ def create_app(
         openapi_url=f"/{service}/openapi.json",
         # A redirect would repeat the path that was sent.
         redirect_slashes=False,
+        # Ours, in the edge: FastAPI's own tell paths, queries and what was sent, to whatever collector a library has set up.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = service
     app.state.settings = settings
@@ -128,8 +131,11 @@ def _operations(service: str, health: Health) -> APIRouter:
         readiness = await health.ready()
         return answer(200 if readiness.is_ready else 503, readiness.view(), headers={} if readiness.is_ready else {"Retry-After": "2"})
 
+    standing = Standing(service, health)
+
     @router.get("/metrics")
     async def metrics() -> Response:
+        await standing.show()
         content, content_type = telemetry.exposition()
         return Response(content, headers={"Content-Type": content_type})
 

@@ -49,6 +49,13 @@ class Databases:
         await self._execute(f'create database "{database}" template "{_database(template)}" owner "{owner}"')
         return _with_database(template, database)
 
+    async def copy(self, url: str) -> str:
+        """A database as this one is now, which has no sessions: what a restore to this moment would bring back."""
+        self._count += 1
+        database = f"{self._run}_copy_{self._count}"
+        await self._execute(f'create database "{database}" template "{_database(url)}" owner "{urlsplit(url).username}"')
+        return _with_database(url, database)
+
     async def drop(self, url: str) -> None:
         # By force: a worker killed in the middle of a statement may still have its session.
         await self._execute(f'drop database if exists "{_database(url)}" with (force)')

@@ -22,7 +22,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 _TABLES = """
 select string_agg(quote_ident(tablename), ', ') from pg_tables
-where schemaname = 'public' and tablename not in ('alembic_version', 'live_epochs')
+where schemaname = 'public' and tablename not in ('alembic_version', 'generation', 'live_epochs')
 """
 _SHIFT = """
 insert into clock_shift (shift) values ($1) on conflict (only_row) do update set shift = clock_shift.shift + excluded.shift

@@ -32,6 +32,7 @@ _LOCK = "select from units where unit_id = any($1::uuid[]) order by unit_id for 
 _READ = f"""
 select {UNIT_COLUMNS}, u.folded, (select db_clock()) as now from {UNIT_TABLES} where u.unit_id = any($1::uuid[])
 """
+_ALL = "select unit_id from units order by unit_id"
 _OF_LOCATIONS = "select unit_id from units where location_id = any($1::uuid[])"
 _WRITE = """
 update units u set
@@ -69,6 +70,9 @@ class SqlUnits:
         rows = await self._connection.fetch(_READ, ids)
         now = rows[0]["now"] if rows else await db_now(self._connection)
         return now, {row["unit_id"]: unit_of(row) for row in rows}
+
+    async def all_ids(self) -> Sequence[UUID]:
+        return [row["unit_id"] for row in await self._connection.fetch(_ALL)]
 
     async def of_locations(self, location_ids: Collection[UUID]) -> Sequence[UUID]:
         return [row["unit_id"] for row in await self._connection.fetch(_OF_LOCATIONS, list(location_ids))]

@@ -17,6 +17,7 @@ from chassis.auth import caller as with_token
 from chassis.http.etag import if_match
 from chassis.roles import PROVIDERS, REPORTERS
 from chassis.sql import Database, Transaction
+from chassis.tracing import going_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ class Capacity:
             yield tx, SqlWork(tx, self.ages)
 
     async def _take_all(self, submissions: Sequence[Submission]) -> Sequence[Verdict]:
-        async with self.begin() as (_, work):
-            return await take_reports(work, submissions)
+        with going_on({str(submission.report.unit_id): submission.traceparent for submission in submissions}):
+            async with self.begin() as (_, work):
+                return await take_reports(work, submissions)
 
 
 async def capacity(request: Request) -> Capacity:

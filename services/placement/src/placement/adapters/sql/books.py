@@ -10,6 +10,12 @@ from placement.adapters.sql.statuses import HOLDING_SQL
 from placement.application.audit import Findings
 from placement.domain.request import MOST_MOVES
 
+# An accepted hold whose patient has left has no end of its own, but may be asked about.
+_ENDS = "status in ('OFFERED', 'ACCEPTED', 'UNDERWAY') and least(held_until, confirm_by)"
+_HOLDS_DUE = f"""
+select count(*), coalesce(extract(epoch from max(clock.now - least(held_until, confirm_by))), 0)::float8 as seconds
+from (select db_clock() as now) as clock, offers where {_ENDS} < clock.now
+"""
 # In one statement, so that all is of one moment: counters and holds change in the same transactions.
 _LOOK = f"""
 with parked_now as (
@@ -21,8 +27,7 @@ with parked_now as (
 )
 select
     (select count(*) from units u left join counted c using (unit_id) where u.held <> coalesce(c.held, 0)) as counters,
-    (select count(*) from offers
-     where status in ('OFFERED', 'ACCEPTED', 'UNDERWAY') and least(held_until, confirm_by) < db_clock() - interval '1 minute') as overdue,
+    (select count(*) from offers where {_ENDS} < db_clock() - interval '1 minute') as overdue,
     (select count(*) from requests r
      where status in ('OPEN', 'MOVING') and not exists (select from offers o where o.case_id = r.case_id and o.status = 'OFFERED')
        and (status = 'OPEN' or (region_index < cardinality(regions) and moves < {MOST_MOVES}))
@@ -47,6 +52,13 @@ class SqlBooks:
             row = await connection.fetchrow(_LOOK, UNITS.name)
         assert row is not None
         return Findings(**row)
+
+
+async def holds_due(connection: Connection) -> tuple[int, float]:
+    """How many holds, and questions whether there is room, are past their end, and for how many seconds the oldest is."""
+    row = await connection.fetchrow(_HOLDS_DUE)
+    assert row is not None
+    return row["count"], row["seconds"]
 
 
 async def forget_ends(connection: Connection) -> None:

@@ -57,6 +57,17 @@ async def change_row(
     return row
 
 
+async def put_back_rows(connection: Connection, kind: Kind, columns: Mapping[str, Any]) -> None:
+    """Store a row as it had become before the database was restored: no step of anybody's, so no way leads there and no clock is asked."""
+    names = sorted(columns)
+    written = ", ".join(f"{name} = excluded.{name}" for name in names)
+    await connection.execute(
+        f"insert into {kind} ({', '.join(names)}) values ({', '.join(f'${nth}' for nth in range(1, len(names) + 1))}) "
+        f"on conflict ({KEYS[kind]}) do update set {written}",
+        *_values(columns),
+    )
+
+
 def _update(kind: Kind, names: Collection[str], guard: str, returning: str) -> str:
     # The names are ours; the values are parameters, in the order of the names.
     assignments = "".join(f"{name} = ${nth}, " for nth, name in enumerate(sorted(names), start=3))

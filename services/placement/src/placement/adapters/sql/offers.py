@@ -10,10 +10,11 @@ from asyncpg import Record
 
 from chassis.clock import TransactionClock, then_clock
 from chassis.sql import Connection
-from placement.adapters.sql.moving import change_row, move_row
+from placement.adapters.sql.moving import change_row, move_row, put_back_rows
 from placement.adapters.sql.statuses import ABSORBED_SQL, HOLDING_SQL
 from placement.adapters.sql.units import HAS_PLACE, IS_OVERCOMMITTED
 from placement.application.ports import Standing, Value
+from placement.application.telemetry import OFFERS
 from placement.domain.offer import Offer
 from placement.domain.states import OfferStatus
 
@@ -79,6 +80,11 @@ class SqlOffers:
         self._connection = connection
         self._clock = clock
 
+    async def put_back(self, offers: Sequence[Offer]) -> None:
+        # A request has one placement at a time: those that have ended make room for the one that stands.
+        for offer in sorted(offers, key=lambda one: one.is_holding):
+            await put_back_rows(self._connection, "offers", {name: getattr(offer, name) for name in _COLUMNS})
+
     async def find(self, offer_ids: Collection[UUID]) -> Mapping[UUID, Offer]:
         if not offer_ids:
             return {}
@@ -101,7 +107,10 @@ class SqlOffers:
         return [offer_of(row) for row in await self._connection.fetch(_AT_UNITS, list(unit_ids), [status.value for status in among])]
 
     async def grant(self, offer: Offer) -> bool:
-        return await self._connection.fetchval(_GRANT, *(getattr(offer, name) for name in _COLUMNS)) is not None
+        is_granted = await self._connection.fetchval(_GRANT, *(getattr(offer, name) for name in _COLUMNS)) is not None
+        if is_granted:
+            OFFERS.labels(offer.status).inc()
+        return is_granted
 
     async def settle(self, unit_ids: Collection[UUID], now: datetime) -> Sequence[Standing]:
         rows = await self._connection.fetch(_SETTLE, list(unit_ids), now, now - _ABSORBED_TOLD_FOR)
@@ -111,7 +120,10 @@ class SqlOffers:
         row = await move_row(
             self._connection, "offers", offer.offer_id, before=offer.status, after=to, changes=changes, returning=OFFER_COLUMNS
         )
-        return offer_of(row) if row is not None else None
+        if row is None:
+            return None
+        OFFERS.labels(to).inc()
+        return offer_of(row)
 
     async def change(self, offer: Offer, **changes: Value) -> Offer:
         row = await change_row(self._connection, "offers", offer.offer_id, unchanged=offer.status, changes=changes, returning=OFFER_COLUMNS)

@@ -79,6 +79,12 @@ update units u set held = (
 )
 where unit_id = any($1::uuid[])
 """
+_ALL = "select unit_id from units order by unit_id"
+_MAKE_UNKNOWN = """
+update units u set version = n.version, total = null, open = null, occupied = null, reserved = null, free = null, closed_reason = null,
+    observed_at = null, fresh_until = null
+from unnest($1::uuid[], $2::bigint[]) as n (unit_id, version) where u.unit_id = n.unit_id and u.version < n.version
+"""
 _NOTE_PARKED = "update units set is_parked = $2 where unit_id = any($1::uuid[]) and is_parked <> $2"
 _SET_FULL = "update units set full_since = $2, free = case when free is not null then 0 end where unit_id = $1"
 
@@ -94,6 +100,12 @@ class SqlUnits:
         if not unit_ids:
             return {}
         return {row["unit_id"]: unit_of(row) for row in await self._clock.lock(_LOCK, list(unit_ids))}
+
+    async def all_ids(self) -> Sequence[UUID]:
+        return [row["unit_id"] for row in await self._connection.fetch(_ALL)]
+
+    async def make_unknown(self, gone: Mapping[UUID, int]) -> None:
+        await self._connection.execute(_MAKE_UNKNOWN, list(gone), list(gone.values()))
 
     async def project(self, changed: Sequence[tuple[UnitChangedV1, int]]) -> Mapping[UUID, Unit]:
         rows = [event.model_dump(mode="json", include={"unit_id", *_TOLD}) | {"version": version} for event, version in changed]

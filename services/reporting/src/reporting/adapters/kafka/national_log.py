@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from chassis.cloudevents import attributes_of, readable
 from chassis.errors import MustStop
 from chassis.positions import partitions_of
-from chassis.records import TOPIC_ID_HEADER
+from chassis.records import TOPIC_ID_HEADER, Record
 from chassis.settings import ServiceSettings
+from chassis.tracing import processing
 from contracts.reporting import NATIONAL, FigureChangedV1
 from reporting.application.live_picture import LivePicture, Told
 
@@ -72,7 +73,10 @@ class NationalLog:
         while True:
             batches: dict[TopicPartition, list[Any]] = await consumer.getmany(timeout_ms=1_000, max_records=5_000)
             for messages in batches.values():
-                self._picture.take([_told(message) for message in messages])
+                # What is read from the beginning of the topic was followed long ago, by others.
+                followed = (Record.of_message(NATIONAL, message) for message in messages) if is_whole else ()
+                with processing("reporting.api", NATIONAL.name, followed):
+                    self._picture.take([_told(message) for message in messages])
             if not is_whole:
                 is_whole = all([await consumer.position(partition) >= ends[partition] for partition in partitions])
                 if is_whole:
@@ -99,4 +103,4 @@ def _told(message: Any) -> Told:
         # Only our own relay writes here; whatever this is, the figures we know go on.
         log.error("a figure on the national topic cannot be read", partition=message.partition, offset=message.offset)
         return Told(message.partition, message.offset, at)
-    return Told(message.partition, message.offset, at, attributes.sequence, beds)
+    return Told(message.partition, message.offset, at, attributes.sequence, beds, attributes.time)

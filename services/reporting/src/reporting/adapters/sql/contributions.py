@@ -1,8 +1,11 @@
 """What units contribute to the figures, taken off and put on in sets."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
 from chassis.sql import Transaction
+from chassis.tracing import current_traceparent
 from reporting.adapters.sql.held import held
 from reporting.application.ports import Contribution, Holding
 
@@ -31,16 +34,19 @@ _VALUES = "total, open, occupied, reserved, free, observed_at, fresh_until"
 # `changes` holds each touched contribution twice: as it is now with sign 1 and as it was with sign -1. A unit counts in every figure it
 # is in; its values count while they are fresh. Partials are written in one order by everyone, so that nobody waits in a circle.
 _SUMS = ("total", "open", "occupied", "reserved", "free")
-_ADD_UP = f"""
+
+
+def _add_up(since: str, traceparent: str) -> str:
+    return f"""
 deltas as (
     select f.figure, c.partition, sum(c.sign) as units,
            {
-    ", ".join(
-        f"coalesce(sum(c.sign * c.{name}) filter (where c.counts), 0) as {name}, "
-        f"coalesce(sum(c.sign) filter (where c.counts and c.{name} is not null), 0) as {name}_known"
-        for name in _SUMS
-    )
-},
+        ", ".join(
+            f"coalesce(sum(c.sign * c.{name}) filter (where c.counts), 0) as {name}, "
+            f"coalesce(sum(c.sign) filter (where c.counts and c.{name} is not null), 0) as {name}_known"
+            for name in _SUMS
+        )
+    },
            coalesce(sum(c.sign * c.held), 0) as held,
            coalesce(sum(c.sign * greatest(c.free - c.held, 0)) filter (where c.counts and c.free is not null), 0) as available
     from changes c cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as f (figure)
@@ -54,10 +60,12 @@ deltas as (
         {", ".join(f"{name} = p.{name} + excluded.{name}, {name}_known = p.{name}_known + excluded.{name}_known" for name in _SUMS)},
         held = p.held + excluded.held, available = p.available + excluded.available
 ), noted as (
-    insert into dirty (figure) select distinct figure from deltas order by figure
+    insert into dirty (figure, since, traceparent)
+    select distinct figure, {since}::timestamptz, {traceparent}::text from deltas order by figure
 )
 select count(*) as units, pg_notify('{CHANNEL}', '') from put
 """
+
 
 _CHANGES = """
 changes as (
@@ -82,7 +90,7 @@ with told as (
     on conflict (unit_id) do update set ({_STORED}) = row ({", ".join(f"excluded.{name}" for name in _STORED.split(", "))})
     where c.version < excluded.version
     returning c.*
-), {_CHANGES}, {_ADD_UP}
+), {_CHANGES}, {_add_up("$19", "$20")}
 """
 
 _KEEP_HOLDS = """
@@ -98,7 +106,7 @@ with now as (
     select c.unit_id, {held("c", "h")} as held from contributions c join unit_holds h using (unit_id) where c.unit_id = any($1::uuid[])
 ), put as (
     update contributions c set held = n.held from now n where c.unit_id = n.unit_id and c.held <> n.held returning c.*
-), {_CHANGES}, {_ADD_UP}
+), {_CHANGES}, {_add_up("$2", "$3")}
 """
 
 # Skipping what others hold costs a round and not a wait: whoever holds a unit is putting a newer contribution in its place. Read again by
@@ -112,7 +120,14 @@ with put as (
     update contributions c set counts = false
     where unit_id = any($1::uuid[]) and counts and fresh_until <= (select db_clock())
     returning c.*
-), {_CHANGES}, {_ADD_UP}
+), {_CHANGES}, {_add_up("null", "null")}
+"""
+_TAKE_OFF = f"""
+with put as (
+    delete from contributions where unit_id = any($1::uuid[]) returning *
+), changes as (
+    select -1 as sign, put.* from put
+), {_add_up("null", "null")}
 """
 _NEXT = "select extract(epoch from min(fresh_until) - (select db_clock()))::float8 from contributions where counts"
 
@@ -132,17 +147,21 @@ select pg_notify('{CHANNEL}', '')
 class SqlContributions:
     """Keeps the port's promises with PostgreSQL."""
 
-    async def put(self, tx: Transaction, contributions: Sequence[Contribution]) -> None:
+    async def put(self, tx: Transaction, contributions: Sequence[Contribution], since: datetime) -> None:
         await tx.connection.execute(_LOCK, [contribution.unit_id for contribution in contributions])
         columns: list[list[object]] = [[_written(getattr(contribution, name)) for contribution in contributions] for name in _COLUMNS]
-        await tx.connection.fetch(_PUT, *columns)
+        await tx.connection.fetch(_PUT, *columns, since, current_traceparent.get())
 
-    async def hold(self, tx: Transaction, holdings: Sequence[Holding]) -> None:
+    async def hold(self, tx: Transaction, holdings: Sequence[Holding], since: datetime) -> None:
         units = [holding.unit_id for holding in holdings]
         columns: list[list[object]] = [[_written(getattr(holding, name)) for holding in holdings] for name in _HOLDING]
         await tx.connection.execute(_KEEP_HOLDS, *columns)
         await tx.connection.execute(_LOCK_KNOWN, units)
-        await tx.connection.fetch(_HOLD, units)
+        await tx.connection.fetch(_HOLD, units, since, current_traceparent.get())
+
+    async def take_off(self, tx: Transaction, units: Sequence[UUID]) -> None:
+        await tx.connection.execute(_LOCK_KNOWN, units)
+        await tx.connection.fetch(_TAKE_OFF, units)
 
     async def expire(self, tx: Transaction, limit: int) -> int:
         due = await tx.connection.fetch(_DUE, limit)

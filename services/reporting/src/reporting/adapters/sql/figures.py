@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from chassis.sql import Transaction
 from contracts.reporting import FigureChangedV1
 from reporting.adapters.sql.held import held
-from reporting.application.ports import Sum
+from reporting.application.ports import Sum, Touched
 from reporting.domain.figure import Figure
 
 if TYPE_CHECKING:
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 # By id, so that a backlog goes out in the order in which it came; as many as one round can say.
 _TAKE_DIRTY = """
 with taken as (
-    delete from dirty where id in (select id from dirty where figure <> all($1::text[]) order by id limit 20000) returning figure
+    delete from dirty where id in (select id from dirty where figure <> all($1::text[]) order by id limit 20000)
+    returning figure, since, traceparent
 ), locked as materialized (
     select figure from figures where figure in (select figure from taken) order by figure for update
 )
-select distinct figure, exists (select from locked l where l.figure = t.figure) as is_locked from taken t order by figure
+select figure, exists (select from locked l where l.figure = t.figure) as is_locked,
+       extract(epoch from clock_timestamp() - min(since))::float8 as late, max(traceparent) as traceparent
+from taken t group by figure order by figure
 """
 _MEET = "insert into figures (figure) select figure from unnest($1::text[]) as f (figure) order by figure on conflict do nothing"
 _LOCK = "select from figures where figure = any($1::text[]) order by figure for update"
@@ -63,6 +66,9 @@ update figures f set said = n.said, said_at = clock_timestamp()
 from unnest($1::text[], $2::text[]) as n (figure, said) where f.figure = n.figure and f.figure = any($1::text[])
 """
 
+_FORGET_SAID = "update figures set said = null"
+_NOTE_ALL = "with noted as (insert into dirty (figure) select figure from figures order by figure returning 1) select count(*) from noted"
+
 # One statement sees one moment, in which every transaction has put on what it took off. Places held are counted again from the holds.
 _NAMES = ("total", "open", "occupied", "reserved", "free")
 _PARTIALS_THAT_DIFFER = f"""
@@ -96,18 +102,25 @@ on conflict (only_row) do update set counted_at = excluded.counted_at, differing
 class SqlFigures:
     """Keeps the port's promises with PostgreSQL."""
 
-    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Sequence[str]:
+    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Mapping[str, Touched]:
         taken = await tx.connection.fetch(_TAKE_DIRTY, resting)
         if unmet := [row["figure"] for row in taken if not row["is_locked"]]:
             await tx.connection.execute(_MEET, unmet)
             await tx.connection.execute(_LOCK, unmet)
-        return [row["figure"] for row in taken]
+        # Facts may come from a server whose clock is a little ahead.
+        return {row["figure"]: Touched(None if row["late"] is None else max(0.0, row["late"]), row["traceparent"]) for row in taken}
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:
         return [_sum_of(row) for row in await tx.connection.fetch(_SUMS_OF, figures)]
 
     async def said(self, tx: Transaction, bodies: Mapping[str, str]) -> None:
         await tx.connection.execute(_SAID, list(bodies), list(bodies.values()))
+
+    async def note_all(self, tx: Transaction, keys: Sequence[str]) -> int:
+        await tx.connection.execute(_MEET, keys)
+        await tx.connection.execute(_FORGET_SAID)
+        noted: int = await tx.connection.fetchval(_NOTE_ALL)
+        return noted
 
     async def recount(self, tx: Transaction) -> Sequence[str]:
         partials = [row["figure"] for row in await tx.connection.fetch(_PARTIALS_THAT_DIFFER)]

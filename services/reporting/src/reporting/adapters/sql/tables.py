@@ -80,6 +80,8 @@ Table(
     # none of its own and its change would never go out. Rows of one's own also make nobody wait.
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("figure", Text, nullable=False),
+    Column("since", DateTime(timezone=True), comment="when the oldest fact that touched it was recorded; null where only time did"),
+    Column("traceparent", Text, comment="of what touched it, where traces are on"),
 )
 Table(
     "figures",

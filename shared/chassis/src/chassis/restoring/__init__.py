@@ -1,0 +1,1 @@
+"""What happens once after a database was restored to an earlier point while Kafka kept everything."""
