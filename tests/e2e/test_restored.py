@@ -1,0 +1,230 @@
+"""A backup is worth what a restore has shown: the scripts on a real server, the commands of all four services, and everybody agrees again."""
+
+import asyncio
+import os
+import subprocess
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from uuid import UUID
+
+import pytest_asyncio
+
+from chassis.testing.databases import Databases
+from chassis.testing.servers import TEST_BROKER_SETTINGS, temporary_folder
+from chassis.testing.waiting import eventually
+from contracts.event import generation_of
+from embedded.kafka import Kafka
+from embedded.postgres import Postgres
+from embedded.postgres_binaries import Binaries, choose
+
+from .conftest import running_system
+from .kafka_log import Seen, last_of_each_key
+from .patients import Case, Offer, Region, Unit, region
+from .system import API, BEDS, PATIENTS, WORKERS, System
+
+SCRIPTS = Path(__file__).parents[2] / "deploy" / "backup"
+SERVICES = (*BEDS, *PATIENTS)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A system whose PostgreSQL is backed up by the scripts of the deployment."""
+
+    system: System
+    postgres: Postgres
+    binaries: Binaries
+    folder: Path
+
+    def script(self, name: str, *arguments: str) -> str:
+        """Run a script as the server's own user, as in its container."""
+        address = self.postgres.url.rpartition("@")[2].partition("/")[0]
+        environment = {
+            "PATH": f"{self.binaries.folder}:{os.environ['PATH']}",
+            "BACKUPS": str(self.folder / "backups"),
+            "PGDATA": str(self.folder / "data"),
+            "PGHOST": address.partition(":")[0],
+            "PGPORT": address.partition(":")[2],
+            "PGUSER": "postgres",
+            "PGPASSWORD": (self.folder / "password").read_text(),
+        }
+        command = [*self.binaries._as_user(), "sh", str(SCRIPTS / name), *arguments]
+        done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest_asyncio.fixture
+async def kept() -> AsyncIterator[Kept]:
+    with temporary_folder() as kafka_folder, temporary_folder() as folder:
+        binaries = choose(folder, None)
+        (folder / "backups").mkdir()
+        binaries.hand_over(folder / "backups")
+        archive = f"sh {SCRIPTS / 'archive-wal'} %p %f {folder / 'backups'}"
+        kafka = Kafka(kafka_folder, settings=TEST_BROKER_SETTINGS)
+        postgres = Postgres(folder, settings={"archive_mode": "on", "archive_command": archive})
+        try:
+            await kafka.start()
+            await postgres.start()
+            async with running_system(kafka.bootstrap_servers, Databases(postgres.url), SERVICES) as running:
+                yield Kept(running, postgres, binaries, folder)
+        finally:
+            await postgres.stop()
+            await kafka.stop()
+
+
+async def test_after_a_restore_to_an_earlier_point_everybody_agrees_and_no_place_is_given_twice(kept: Kept) -> None:
+    system = kept.system
+    async with region(system) as people:
+        kept_up, promised, asked, declined = [
+            await people.unit(f"zorg-{name}", "ELV_LAAG", places=3) for name in ("kept-up", "promised", "asked", "declined")
+        ]
+        await people.known([kept_up, promised, asked, declined])
+        waiting, early = await people.patient("ELV_LAAG"), await people.patient("ELV_LAAG")
+        [refused] = await people.offer(early, [declined])
+        await system.settled()
+        kept.script("base-backup")
+        # What lies between the copy and the moment is in the log alone.
+        await people.report(kept_up, places=3, occupied=1)
+        await system.settled()
+        moment = await _now(system)
+
+        await people.report(kept_up, places=3, occupied=2)
+        await people.decline(refused)
+        newcomer = await people.unit("zorg-newcomer", "ELV_LAAG", places=9)
+        late = await people.patient("ELV_LAAG")
+        [accepted] = await people.offer(late, [promised])
+        assert (await people.accept(accepted)).status_code == 200
+        [unanswered] = await people.offer(waiting, [asked])
+        await system.settled()
+
+        said = await _restore(kept, moment)
+
+        # What the services told of it comes back; what only people know is on their lists.
+        assert str(newcomer.unit_id) in said["capacity"]
+        assert str(late.case_id) in said["triage"]
+        assert str(waiting.case_id) not in said["triage"]
+        await people.board_says(kept_up, free=1, held=0, available=1)
+        await people.board_says(promised, free=3, held=1, available=2)
+        await people.board_says(asked, free=3, held=0, available=3)
+        await people.board_says(declined, free=3, held=0, available=3)
+        await people.national_says(kept_up, free=10, held=1, available=9)
+        assert [await _status(people, offer) for offer in (accepted, refused, unanswered)] == ["ACCEPTED", "DECLINED", None]
+        assert (await people.client("admin").get(f"/capacity/v1/units/{newcomer.unit_id}")).status_code == 404
+        await _agree(system)
+
+        # And it goes on. What was promised is not given to others.
+        others = [await people.patient("ELV_LAAG") for _ in range(3)]
+        assert [await _offered(people, case, promised) for case in others] == [201, 201, 409]
+        [again] = await people.offer(waiting, [asked])
+        assert (await people.accept(again)).status_code == 200
+        await people.report(kept_up, places=3, occupied=3)
+        await people.board_says(kept_up, free=0, held=0, available=0)
+        await system.settled()
+        await _agree(system)
+        await _assert_topics(system)
+
+
+async def _restore(kept: Kept, moment: datetime) -> dict[str, str]:
+    """As docs/backup.md has it; gives what each service's command said."""
+    system = kept.system
+    stopping = [system.leave(slot) for slot in list(system.slots)]
+    for process in stopping:
+        process.terminate()
+    for process in stopping:
+        await process.wait_exit()
+    await kept.postgres.stop()
+    kept.script("restore", moment.isoformat())
+    await kept.postgres.start()
+
+    # Whoever starts too early can do no harm.
+    system.start(API)
+    await system.is_up()
+    assert (await system.client.get("/capacity/v1/board")).status_code == 503
+    answers = await asyncio.gather(*(system.run(service, "restored", within_seconds=120) for service in SERVICES))
+    said = {}
+    for service, (code, text) in zip(SERVICES, answers, strict=True):
+        assert code == 0, text
+        assert f"{service} was restored to {moment.date()}" in text
+        assert "goes on in generation 2" in text
+        said[service] = text
+    for service in SERVICES:
+        for name in WORKERS[service]:
+            system.start(name)
+    for service in SERVICES:
+        await eventually(partial(system.is_ready, service), timeout=60, every=0.1, what=f"{service} to be ready")
+    await system.settled()
+    return said
+
+
+async def _agree(system: System) -> None:
+    """Whoever keeps the same thing keeps the same of it."""
+    counted, (code, found) = await asyncio.gather(system.run("reporting", "recount"), system.run("placement", "audit"))
+    assert counted == (0, "equal\n")
+    assert code == 0, found
+    async with (
+        system.database("capacity") as capacity,
+        system.database("placement") as placement,
+        system.database("reporting") as reporting,
+    ):
+        units = {row["unit_id"]: row["free"] for row in await capacity.fetch("select unit_id, free from units")}
+        # Placement keeps a unit that is gone, with figures that nobody knows.
+        known = {unit_id: free for unit_id, free in units.items() if free is not None}
+        assert known == {
+            row["unit_id"]: row["free"] for row in await placement.fetch("select unit_id, free from units where free is not null")
+        }
+        assert units == {row["unit_id"]: row["free"] for row in await reporting.fetch("select unit_id, free from contributions")}
+        holding = "status in ('OFFERED', 'ACCEPTED', 'UNDERWAY', 'ADMITTED')"
+        held = {
+            row["unit_id"]: row["held"]
+            for row in await placement.fetch(f"select unit_id, count(*) as held from offers where {holding} group by 1")
+        }
+        for database, column in ((capacity, "hold_ids"), (reporting, "holds")):
+            rows = await database.fetch(f"select unit_id, cardinality({column}) as held from unit_holds where cardinality({column}) > 0")
+            assert held == {row["unit_id"]: row["held"] for row in rows}
+    on_topic = last_of_each_key(await system.log.records("capacity.units.v1"))
+    assert {UUID(key) for key, seen in on_topic.items() if seen.body} == set(units)
+    published = await system.published()
+    assert published == await system.national()
+
+
+async def _assert_topics(system: System) -> None:
+    assert system.ended == [], "something ended that nobody stopped"
+    for topic in ("capacity.units.v1", "capacity.observations.v1", "placement.holds.v1", "placement.placements.v1", "triage.cases.v1"):
+        assert not _faults(await system.log.records(topic)), topic
+    facts = [seen.json["report_id"] for seen in await system.log.records("capacity.observations.v1")]
+    assert len(facts) == len(set(facts)), "a report was told twice"
+
+
+def _faults(records: list[Seen]) -> list[str]:
+    """Keys whose versions do not rise one by one within a generation, or whose last record is an old one."""
+    by_key: dict[str, list[Seen]] = defaultdict(list)
+    for seen in records:
+        by_key[seen.key].append(seen)
+    faults = []
+    for key, of_key in by_key.items():
+        firsts = list(dict.fromkeys(seen.sequence for seen in of_key))
+        steps = [(one, next_) for one, next_ in pairwise(firsts) if generation_of(one) == generation_of(next_)]
+        if firsts != sorted(firsts) or any(next_ != one + 1 for one, next_ in steps) or of_key[-1].sequence != max(firsts):
+            faults.append(key)
+    return faults
+
+
+async def _now(system: System) -> datetime:
+    async with system.database("capacity") as connection:
+        now: datetime = await connection.fetchval("select clock_timestamp()")
+    return now
+
+
+async def _status(people: Region, offer: Offer) -> str | None:
+    answer = await people.client("admin").get(f"/placement/v1/offers/{offer.offer_id}")
+    return str(answer.json()["status"]) if answer.is_success else None
+
+
+async def _offered(people: Region, case: Case, unit: Unit) -> int:
+    path = f"/placement/v1/requests/{case.case_id}/offers"
+    return (await people.say(people.coordinator, "POST", path, {"unit_ids": [unit.unit_id]})).status_code
