@@ -11,8 +11,9 @@ SOURCES := $(MEMBERS:%=%/src)
 export PORT ?= 8080
 export RUN_DIR ?= .run
 export KEYS_DIR ?= $(RUN_DIR)/keys
+export SECRETS_DIR ?= $(CURDIR)/.secrets
 
-.PHONY: install lock run stop status logs reset replay story token check format test bench docs assets
+.PHONY: install lock run stop status logs reset replay story token up down check format test bench docs assets
 
 # The stamp is newer than the lock and the manifests exactly when the environment holds them.
 install: .venv/.installed
@@ -49,6 +50,16 @@ story: install
 token: install
 	@exec $(BIN)/python -m chassis token --role $(ROLE) $(if $(ORG),--org $(ORG)) $(if $(REGION),--region $(REGION)) $(if $(TTL),--ttl $(TTL))
 
+# The distributed system of docker-compose.yml, with its secrets; PROFILES=demo,grafana adds what stands apart.
+up: install
+	@$(BIN)/python deploy/secrets/make_secrets.py $(SECRETS_DIR)
+	COMPOSE_PROFILES=$(PROFILES) docker compose up --detach --build --wait
+	@echo "https://localhost:$(or $(GATEWAY_PORT),8443)/ (its authority: $(SECRETS_DIR)/gateway/ca.pem); a token: make token KEYS_DIR=$(SECRETS_DIR)/keys/issuer ROLE=…"
+
+# The data stays in its volumes.
+down:
+	COMPOSE_PROFILES=demo,grafana docker compose down
+
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -66,8 +77,8 @@ test: install
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)
 else
-	$(BIN)/pytest --numprocesses 2 --dist loadfile shared services
-	$(BIN)/pytest deploy tests
+	$(BIN)/pytest --numprocesses 2 --dist loadfile shared services deploy/gateway deploy/secrets deploy/simulator $(wildcard tests/*.py)
+	$(BIN)/pytest deploy/embedded tests/e2e
 endif
 
 bench: install
