@@ -13,7 +13,7 @@ export RUN_DIR ?= .run
 export KEYS_DIR ?= $(RUN_DIR)/keys
 export SECRETS_DIR ?= $(CURDIR)/.secrets
 
-.PHONY: install lock run stop status logs reset replay story token up down check format test bench docs assets
+.PHONY: install lock run stop status logs reset replay story token up down engine test-compose check format test bench docs assets
 
 # The stamp is newer than the lock and the manifests exactly when the environment holds them.
 install: .venv/.installed
@@ -80,6 +80,13 @@ else
 	$(BIN)/pytest --numprocesses 2 --dist loadfile shared services deploy/gateway deploy/secrets deploy/simulator $(wildcard tests/*.py)
 	$(BIN)/pytest deploy/embedded tests/e2e
 endif
+
+# The deployment that runs, through its gateway; killed, stopped, rolled and scaled, and counted afterwards. About a quarter of an hour.
+test-compose: engine up
+	$(BIN)/python -m pytest -s tests/compose
+
+engine:
+	@docker info >/dev/null 2>&1 || { echo "no Docker engine answers: start one, or name it in DOCKER_HOST" >&2; exit 1; }
 
 bench: install
 	$(BIN)/python -m tests.benchmarks

@@ -12,7 +12,7 @@ import httpx
 
 from .checker import Done, Evidence
 from .patients import Case, Offer, Region, Unit, made
-from .system import System
+from .running import Running
 
 _NURSES = 14
 _ASKED_AT_MOST = 3
@@ -53,16 +53,14 @@ class BusyDay:
             for nurse in nurses:
                 nurse.cancel()
 
-    async def evidence(self, system: System) -> Evidence:
+    async def evidence(self, system: Running) -> Evidence:
         """All that it left behind; to be asked when everything has settled."""
-        async with system.database("placement") as connection:
-            offers, requests, units, timers = [
-                [dict(row) for row in await connection.fetch(f"select * from {table}")]
-                for table in ("offers", "requests", "units", "timers")
-            ]
-            now = await connection.fetchval("select db_clock()")
+        offers, requests, units, timers = [
+            await system.rows("placement", f"select * from {table}") for table in ("offers", "requests", "units", "timers")
+        ]
+        [clock] = await system.rows("placement", "select db_clock() as now")
         cases, placements, holds = [
-            await system.log.records(topic) for topic in ("triage.cases.v1", "placement.placements.v1", "placement.holds.v1")
+            await system.records(topic) for topic in ("triage.cases.v1", "placement.placements.v1", "placement.holds.v1")
         ]
         return Evidence(
             done=self.done,
@@ -74,7 +72,7 @@ class BusyDay:
             requests=requests,
             timers=timers,
             units=units,
-            now=now,
+            now=clock["now"],
         )
 
     async def _work(self) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from .oracle import Admission, Report, Ward
+from .running import Running
 from .system import System
 
 _SENDERS = 6
@@ -27,7 +29,7 @@ _PASSING = frozenset({429, 503})
 class Load:
     """One run of reports at a steady rate; an id is sent until it is acknowledged, and only then is it expected to count."""
 
-    def __init__(self, system: System, *, rate: float, kafka_share: float, seed: int = 1) -> None:
+    def __init__(self, system: Running, *, rate: float, kafka_share: float = 0, seed: int = 1) -> None:
         self._system = system
         self._rate = rate
         self._kafka_share = kafka_share
@@ -36,12 +38,13 @@ class Load:
         self._wards = list(system.oracle.wards.values())
         self._queue: asyncio.Queue[Report | Admission | None] = asyncio.Queue()
         self._sent: list[Report] = []
-        self.producer: AIOKafkaProducer | None = None
+        self.on_kafka: Callable[[Ward, Report], Awaitable[None]] | None = None
+        """Puts a report on Kafka, where that can be reached from here."""
         self.accepted = 0
         self.unavailable = 0
         """How often the answer was "not now", or none at all."""
 
-    async def generate(self) -> None:
+    async def _generate(self) -> None:
         loop = asyncio.get_running_loop()
         begun, nth = loop.time(), 0
         while True:
@@ -49,7 +52,7 @@ class Load:
             nth += 1
             await asyncio.sleep(max(0.0, begun + nth / self._rate - loop.time()))
 
-    async def send(self) -> None:
+    async def _send(self) -> None:
         """One sender; ends when it takes a None."""
         while (fact := await self._queue.get()) is not None:
             if isinstance(fact, Admission):
@@ -57,16 +60,28 @@ class Load:
                 self._system.oracle.admitted(fact)
             else:
                 ward = self._system.oracle.wards[fact.unit_id]
-                if self.producer is not None and self._random.random() < self._kafka_share:
-                    await send_on_kafka(self._system, self.producer, ward, fact)
+                if self.on_kafka is not None and self._random.random() < self._kafka_share:
+                    await self.on_kafka(ward, fact)
                 else:
                     await self._post("/capacity/v1/reports", report_body(fact, ward.source))
                 self._system.oracle.accepted(fact)
             self.accepted += 1
 
-    def no_more(self) -> None:
-        for _ in range(_SENDERS):
-            self._queue.put_nowait(None)
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Reports come in during the block; at its end the rest is sent until each has been acknowledged."""
+        senders = [asyncio.create_task(self._send()) for _ in range(_SENDERS)]
+        generator = asyncio.create_task(self._generate())
+        try:
+            yield
+            generator.cancel()
+            for _ in senders:
+                self._queue.put_nowait(None)
+            await asyncio.gather(*senders)
+        finally:
+            # Where the block failed, what it leaves broken would keep them busy for long.
+            for task in (generator, *senders):
+                task.cancel()
 
     async def _post(self, path: str, body: dict[str, Any]) -> None:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -187,18 +202,12 @@ async def producing(system: System) -> AsyncIterator[AIOKafkaProducer]:
 
 @asynccontextmanager
 async def load(system: System, *, rate: float = 60, kafka_share: float = 0.3, seed: int = 1) -> AsyncIterator[Load]:
-    """Reports come in during the block; at its end the rest is sent until each has been acknowledged."""
+    """A load of which a share comes over Kafka."""
     run = Load(system, rate=rate, kafka_share=kafka_share, seed=seed)
     async with producing(system) as producer:
-        run.producer = producer
-        senders = [asyncio.create_task(run.send()) for _ in range(_SENDERS)]
-        generator = asyncio.create_task(run.generate())
-        try:
+        run.on_kafka = partial(send_on_kafka, system, producer)
+        async with run.working():
             yield run
-        finally:
-            generator.cancel()
-            run.no_more()
-            await asyncio.gather(*senders)
 
 
 def fresh_report(unit_id: UUID, **figures: int) -> Report:

@@ -92,13 +92,17 @@ class Oracle:
 
     def national(self, now: datetime) -> dict[str, dict[str, Any]]:
         """Every figure by its key, at this moment."""
-        latest = self._newest_of_fields()
-        shown = {unit_id: _shown(latest.get(unit_id, {}), ward, now) for unit_id, ward in self.wards.items()}
+        shown = self.shown(now)
         members: dict[str, list[dict[str, Any]]] = {cell: [] for cell in self._cells}
         for unit_id, ward in self.wards.items():
             for cell in ward.cells:
                 members[cell].append(shown[unit_id])
         return {cell: _sum(units) for cell, units in members.items()}
+
+    def shown(self, now: datetime) -> dict[UUID, dict[str, Any]]:
+        """Every ward's own figures, at this moment."""
+        latest = self._newest_of_fields()
+        return {unit_id: _shown(latest.get(unit_id, {}), ward, now) for unit_id, ward in self.wards.items()}
 
     def feed(self, day: date) -> dict[str, str]:
         """The cells of one day of the LCPS feed, as they stand in the file."""

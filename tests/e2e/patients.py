@@ -14,7 +14,7 @@ import orjson
 
 from chassis.testing.waiting import eventually
 
-from .system import System
+from .running import Running
 
 _PATIENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.2
@@ -68,7 +68,7 @@ class Exchange:
 class Region:
     """One veiligheidsregio, with a clock of its own for how fast it works."""
 
-    system: System
+    system: Running
     vr: str = "VR03"
     roaz: str = "ZW"
     municipality: str = "GM0119"
@@ -84,12 +84,7 @@ class Region:
         name = f"{role} {org}"
         if name not in self.clients:
             token = self.system.token(role, org=org, region=self.vr if role == "coordinator" else None)
-            self.clients[name] = httpx.AsyncClient(
-                base_url=self.system.client.base_url,
-                headers={"authorization": f"Bearer {token}"},
-                timeout=20,
-                limits=httpx.Limits(max_connections=60),
-            )
+            self.clients[name] = self.system.speaker(token, timeout_seconds=20, connections=60)
         return self.clients[name]
 
     @property
@@ -317,7 +312,7 @@ def made(case: Case, units: Sequence[Unit], answer: httpx.Response) -> list[Offe
 
 
 @asynccontextmanager
-async def region(system: System) -> AsyncIterator[Region]:
+async def region(system: Running) -> AsyncIterator[Region]:
     """People who go home at the end."""
     people = Region(system)
     try:

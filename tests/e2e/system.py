@@ -15,10 +15,8 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 
 from chassis.keys import Issuer, ensure_keys
-from chassis.roles import Role
 from chassis.settings import ServiceSettings
 from chassis.testing.databases import Databases, migrate
 from chassis.testing.processes import Processes, ServiceProcess
@@ -26,7 +24,7 @@ from chassis.testing.waiting import eventually
 from chassis.topics import create_topics
 
 from .kafka_log import KafkaLog, Seen, faults_in_order, last_of_each_key
-from .oracle import FEED_COLUMNS, Oracle, Ward
+from .running import Running, assert_same, compared
 
 BEDS = ("capacity", "reporting")
 PATIENTS = ("triage", "placement")
@@ -67,16 +65,6 @@ WORKERS = {
     "placement": ("placement worker",),
 }
 
-_PLACES = (
-    # municipality, VR and ROAZ as docs/domain §7 has them; the last is known by its VR alone, which straddles two ROAZ regions.
-    ({"municipality": "GM0014"}, "VR01", "NN"),
-    ({"municipality": "GM0119"}, "VR03", "ZW"),
-    ({"municipality": "GM0599"}, "VR17", "ZWN"),
-    ({"vr": "VR03"}, "VR03", "ONBEKEND"),
-)
-_HOSPITAL_WARDS = (("IC", "COVID_POS"), ("IC", "GEEN"), ("KLINIEK", "COVID_POS"))
-_HOME_WARDS = (("ELV_HOOG", "GEEN"), ("ELV_HOOG", "COVID_POS"))
-
 
 @dataclass(frozen=True)
 class Servers:
@@ -102,7 +90,7 @@ async def prepared(bootstrap_servers: str, databases: Databases, namespace: str,
                 await databases.drop(url)
 
 
-class System:
+class System(Running):
     """All processes of one namespace, with a supervisor that restarts what ends, as `make run` and containers have one."""
 
     def __init__(self, servers: Servers, namespace: str, folder: Path) -> None:
@@ -112,7 +100,6 @@ class System:
         """What the API process serves when it is started."""
         self.namespace = namespace
         self.log = KafkaLog(servers.bootstrap_servers, namespace)
-        self.oracle = Oracle()
         self.poisoned: set[tuple[str, int, int]] = set()
         """Topic, partition and offset of what a test put there that no owner would."""
         self.broken_events: set[str] = set()
@@ -124,13 +111,7 @@ class System:
         self._running: dict[str, ServiceProcess] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._port = _free_port()
-        self._issuer = Issuer(ensure_keys(folder / "keys"), "urn:nl:zorgcoordinatie:local", "schakel")
-        self.client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self._port}",
-            headers={"authorization": f"Bearer {self.token('admin')}"},
-            timeout=15,
-            limits=httpx.Limits(max_connections=20),
-        )
+        super().__init__(f"http://127.0.0.1:{self._port}", Issuer(ensure_keys(folder / "keys"), "urn:nl:zorgcoordinatie:local", "schakel"))
 
     # -- Starting and stopping -------------------------------------------------------------------------------------------------------
 
@@ -142,7 +123,7 @@ class System:
                 self.start(name)
         self._supervisor = asyncio.create_task(self._supervise())
         await self.is_up()
-        await self._register()
+        await self.register_wards()
 
     async def close(self) -> None:
         if self._supervisor is not None:
@@ -250,38 +231,7 @@ class System:
             "DATABASE_URL": self.servers.database_urls[service],
         }
 
-    # -- Speaking to it --------------------------------------------------------------------------------------------------------------
-
-    def token(self, role: str, *, org: str | None = None, region: str | None = None, ttl_seconds: float = 43_200) -> str:
-        return self._issuer.token(Role(role), org=org, region=region, ttl=timedelta(seconds=ttl_seconds))
-
-    async def is_live(self, service: str = "capacity") -> bool:
-        with suppress(httpx.TransportError):
-            return (await self.client.get(f"/{service}/health/live")).status_code == 200
-        return False
-
-    async def is_ready(self, service: str) -> bool:
-        with suppress(httpx.TransportError):
-            return (await self.client.get(f"/{service}/health/ready")).status_code == 200
-        return False
-
-    async def is_up(self) -> None:
-        """Wait until the API takes commands; workers may still be joining."""
-        await eventually(self.is_live, timeout=60, every=0.1, what="the API")
-
-    async def post(self, path: str, body: object) -> httpx.Response:
-        return await self.client.post(path, json=body)
-
-    async def created(self, path: str, body: object) -> Any:
-        """Register something; asked to come back, as by a database that is slow to begin, we come back."""
-        async with asyncio.timeout(30):
-            while (answer := await self.post(path, body)).status_code == 503:
-                await asyncio.sleep(0.3)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
-
-    async def get(self, path: str, **query: str) -> httpx.Response:
-        return await self.client.get(path, params=query)
+    # -- Looking at it ---------------------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def database(self, service: str) -> AsyncIterator[asyncpg.Connection]:
@@ -292,63 +242,21 @@ class System:
         finally:
             connection.terminate()
 
-    async def _register(self) -> None:
-        for place, vr, roaz in _PLACES:
-            for sector, wards in (("ZIEKENHUIS", _HOSPITAL_WARDS), ("VVT", _HOME_WARDS)):
-                self.oracle.know(await self.register(place, vr, roaz, sector, wards))
+    async def rows(self, service: str, query: str) -> list[dict[str, Any]]:
+        async with self.database(service) as connection:
+            return [dict(row) for row in await connection.fetch(query)]
 
-    async def register(self, place: Mapping[str, str], vr: str, roaz: str, sector: str, wards: Sequence[tuple[str, str]]) -> list[Ward]:
-        """A location with its wards, through the API."""
-        organisation = f"org-{vr}-{roaz}-{sector}".lower()
-        body = {"name": f"Huis {vr}", "organisation": organisation, "sector": sector, **place}
-        location_id = (await self.created("/capacity/v1/locations", body))["location_id"]
-        registered = []
-        for care_type, cohort in wards:
-            body = {"location_id": location_id, "name": f"{care_type} {cohort}", "care_type": care_type, "cohort": cohort}
-            unit_id = (await self.created("/capacity/v1/units", body))["unit_id"]
-            registered.append(
-                Ward(
-                    unit_id=UUID(unit_id),
-                    location_id=UUID(location_id),
-                    organisation=organisation,
-                    sector=sector,
-                    care_type=care_type,
-                    cohort=cohort,
-                    vr=vr,
-                    roaz=roaz,
-                    source="EPD" if sector == "ZIEKENHUIS" else "ECD",
-                )
-            )
-        return registered
-
-    # -- Looking at it ---------------------------------------------------------------------------------------------------------------
-
-    async def national(self) -> dict[str, dict[str, Any]]:
-        """The national figures as the API gives them, by key."""
-        answer = await self.get("/reporting/v1/national")
-        assert answer.status_code == 200, answer.text
-        items = answer.json()["items"]
-        return {
-            "/".join(["beds", *(item[name] for name in ("level", "region", "sector", "care_type", "cohort"))]): _compared(item)
-            for item in items
-        }
+    async def records(self, topic: str) -> list[Seen]:
+        return await self.log.records(topic)
 
     async def published(self) -> dict[str, dict[str, Any]]:
         """The last value of every figure on the topic."""
         records = await self.owned_records("reporting.national.v1")
-        return {key: _compared(seen.json) for key, seen in last_of_each_key(records).items() if key.startswith("beds/")}
+        return {key: compared(seen.json) for key, seen in last_of_each_key(records).items() if key.startswith("beds/")}
 
     async def owned_records(self, topic: str) -> list[Seen]:
         """What the topic's owner put there."""
         return [seen for seen in await self.log.records(topic) if (topic, seen.partition, seen.offset) not in self.poisoned]
-
-    async def feed(self, first: str, last: str) -> dict[str, dict[str, str]]:
-        """The LCPS feed by its own date."""
-        answer = await self.client.get("/reporting/v1/feeds/lcps.csv", params={"from": first, "to": last})
-        assert answer.status_code == 200, answer.text
-        header, *lines = answer.text.strip().splitlines()
-        assert header == ",".join(("Datum", *FEED_COLUMNS))
-        return {cells[0]: dict(zip(FEED_COLUMNS, cells[1:], strict=True)) for cells in (line.split(",") for line in lines)}
 
     async def behind(self, reader: str) -> dict[tuple[str, int], tuple[int | None, int]]:
         """The partitions where the reader's committed offset is not yet the end: what is committed, and the end."""
@@ -430,25 +338,6 @@ class System:
             expected = {f"{day.day}-{day.month}-{day.year}": self.oracle.feed(day) for day in days}
             assert_same({day: said[day] for day in expected}, expected)
         return True
-
-
-def assert_same(found: object, expected: object) -> None:
-    """Equal, or what differs: whole pictures are too long to be read."""
-    if isinstance(found, Mapping) and isinstance(expected, Mapping):
-        keys = sorted({*found, *expected}, key=str)
-        differing = {key: (found.get(key), expected.get(key)) for key in keys if found.get(key) != expected.get(key)}
-        assert not differing, f"found and expected: {dict(list(differing.items())[:6])} ({len(differing)} differ)"
-    assert found == expected, f"found {found!r}, expected {expected!r}"
-
-
-def _compared(figure: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("total", "open", "occupied", "reserved", "free", "held", "available", "units", "units_known")
-    oldest = figure["oldest_observed_at"]
-    return {
-        **{name: figure[name] for name in names},
-        "oldest_observed_at": datetime.fromisoformat(oldest) if oldest else None,
-        "incomplete": figure.get("incomplete", False),
-    }
 
 
 def _free_port() -> int:

@@ -1,44 +1,13 @@
 """LCPS's own figures go in at 75 bedsides and come out of the national feed, cell by cell."""
 
-import asyncio
-import os
-import sys
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from simulator.replay.series import HEADER, written
 from simulator.settings import PACKAGED_SERIES
 
+from .replaying import replay
 from .system import System
-
-# Facts go through capacity, Kafka and reporting on whatever machine runs the tests, beside other tests.
-REPLAY_SECONDS = 300.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    said: str
-
-
-async def replay(system: System, file: Path, **how: str) -> Ended:
-    """`make replay`, as an operator runs it."""
-    command = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "simulator", "replay", str(file)),
-        env=os.environ | {"SCHAKEL_URL": str(system.client.base_url), "TOKEN": system.token("admin")} | how,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(command.communicate(), REPLAY_SECONDS)
-    finally:
-        if command.returncode is None:
-            command.kill()
-            await command.wait()
-    assert command.returncode is not None
-    return Ended(command.returncode, output.decode())
 
 
 def series(folder: Path, *rows: str) -> Path:
