@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from chassis.testing.waiting import eventually
 from tests.e2e.busy_day import BusyDay
 from tests.e2e.checker import CHECKS, Evidence, counters_equal_rows, never_given_twice
 from tests.e2e.kafka_log import faults_in_order, last_of_each_key
-from tests.e2e.oracle import AMSTERDAM, FIELDS
+from tests.e2e.oracle import FIELDS
 from tests.e2e.running import assert_same, compared
 
 from .commands import compose
@@ -35,12 +35,12 @@ class Count:
         return f"{self.accepted} accepted: {self.lost} lost, {self.doubled} doubled, {self.given_twice} places given twice"
 
 
-async def counted(deployment: Deployment, day: BusyDay | None, feed_before: Mapping[str, Mapping[str, str]]) -> Count:
+async def counted(deployment: Deployment, day: BusyDay | None = None) -> Count:
     """Wait until all has gone through, and count; what is wrong beside the count is a failure."""
     await deployment.settled()
     await eventually(lambda: _board_is_right(deployment), timeout=30, every=1)
     await eventually(lambda: _national_is_the_sum_of_the_board(deployment), timeout=30, every=1)
-    await eventually(lambda: _feed_is_right(deployment, feed_before), timeout=30, every=1)
+    await eventually(lambda: _feed_is_right(deployment), timeout=30, every=1)
     await deployment.read_topics()
 
     told: Counter[object] = Counter()
@@ -131,18 +131,13 @@ async def _board(deployment: Deployment) -> list[dict[str, Any]]:
     return list(answer.json()["items"])
 
 
-async def feed_now(deployment: Deployment) -> dict[str, dict[str, str]]:
-    """The days that a test may reach."""
-    today = datetime.now(AMSTERDAM).date()
-    return await deployment.feed((today - timedelta(days=1)).isoformat(), today.isoformat())
-
-
-async def _feed_is_right(deployment: Deployment, before: Mapping[str, Mapping[str, str]]) -> bool:
+async def _feed_is_right(deployment: Deployment) -> bool:
     """LCPS is told of each day what it was told before and what came since."""
-    said = await feed_now(deployment)
+    said = await deployment.feed_now()
     for day in deployment.oracle.days():
         written = _written(day)
-        expected = {name: _added(before.get(written, {}).get(name, ""), more) for name, more in deployment.oracle.feed(day).items()}
+        before = deployment.feed_before.get(written, {})
+        expected = {name: _added(before.get(name, ""), more) for name, more in deployment.oracle.feed(day).items()}
         assert_same(said[written], expected)
     return True
 

@@ -28,7 +28,6 @@ async def deployment() -> AsyncIterator[Deployment]:
         pytest.exit("the simulator is at work, beside which nothing can be counted: docker compose stop simulator", returncode=2)
     secrets = Path(os.environ.get("SECRETS_DIR") or ROOT / ".secrets")
     deployment = Deployment(f"https://127.0.0.1:{os.environ.get('GATEWAY_PORT') or 8443}", secrets)
-    await deployment.settled()
     await deployment.begin()
     yield deployment
     await deployment.client.aclose()

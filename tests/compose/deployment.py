@@ -5,7 +5,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from chassis.testing.waiting import eventually
 from simulator.client import Api
 from simulator.tokens import Tokens
 from tests.e2e.kafka_log import Seen
+from tests.e2e.oracle import AMSTERDAM
 from tests.e2e.running import Running
 
 from .commands import compose
@@ -40,6 +41,8 @@ class Deployment(Running):
         self.secrets = secrets
         self.intake = Intake()
         self._trusted = ssl.create_default_context(cafile=secrets / "gateway" / "ca.pem")
+        self.feed_before: dict[str, dict[str, str]] = {}
+        """What LCPS was told of these days before."""
         self._begin: dict[str, int] = {}
         self._on_topics: dict[str, list[Seen]] = defaultdict(list)
         super().__init__(url, Issuer(key, "urn:nl:zorgcoordinatie:local", "schakel"))
@@ -61,7 +64,14 @@ class Deployment(Running):
 
     async def begin(self) -> None:
         """From here on."""
+        await self.settled()
         [self._begin] = await self._inside("ends")
+        self.feed_before = await self.feed_now()
+
+    async def feed_now(self) -> dict[str, dict[str, str]]:
+        """Of the days that a test may reach."""
+        today = datetime.now(AMSTERDAM).date()
+        return await self.feed((today - timedelta(days=1)).isoformat(), today.isoformat())
 
     async def read_topics(self) -> None:
         """What came on all topics so far."""

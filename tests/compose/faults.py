@@ -13,8 +13,8 @@ from .screens import Screen
 _BACK_WITHIN_SECONDS = 120
 # As long as it takes until Kafka gives the partitions of a worker that died to others, so that what that does is seen too.
 _LOOKED_AT_FOR_SECONDS = 12
-_COLUMNS = "{:<30} {:>17} {:>7} {:>9}  {:>16} {:>6} {:>8} {:>6} {:>11}"
-HEADING = _COLUMNS.format("", "refused: capacity", "triage", "placement", "silent: national", "board", "requests", "cases", "well after")
+_COLUMNS = "{:<30} {:>17} {:>7} {:>9}  {:>16} {:>6} {:>8} {:>6}"
+HEADING = _COLUMNS.format("", "refused: capacity", "triage", "placement", "silent: national", "board", "requests", "cases")
 
 
 @dataclass
@@ -28,13 +28,11 @@ class Fault:
     """By service, the longest that nobody was taken in."""
     silent: dict[str, float] = field(default_factory=dict)
     """By screen, the longest that nothing moved."""
-    well_after: float = 0
-    """When every service said again that it is ready."""
 
     def row(self) -> str:
         refused = [f"{self.refused.get(service, 0):.1f} s" for service in ("capacity", "triage", "placement")]
         silent = [f"{seconds:.1f} s" for seconds in self.silent.values()]
-        return _COLUMNS.format(self.what, *refused, *silent, f"{self.well_after:.0f} s")
+        return _COLUMNS.format(self.what, *refused, *silent)
 
 
 class Faults:
@@ -64,6 +62,5 @@ class Faults:
         now = loop.time()
         fault.refused = self._deployment.intake.longest(fault.counts_from, now)
         fault.silent = {screen.name: screen.longest_silence(fault.counts_from, now) for screen in self._screens}
-        fault.well_after = now - fault.counts_from
         self.all.append(fault)
         print(fault.row(), flush=True)

@@ -16,7 +16,7 @@ from tests.e2e.patients import NEEDS_A_BED, Region
 from tests.e2e.replaying import replay
 from tests.e2e.running import figure_key
 
-from .agreement import counted, feed_now, screens_agree
+from .agreement import counted, screens_agree
 from .commands import compose, crashed, rolled, running, scaled, started
 from .deployment import SERVICES, Deployment
 from .faults import HEADING, Fault, Faults
@@ -80,7 +80,6 @@ async def test_what_lcps_published_goes_in_at_the_bedside_and_comes_out_of_the_f
 async def test_whatever_is_killed_stopped_or_rolled_nothing_is_lost_doubled_or_given_twice(
     deployment: Deployment, people: Region, screens: Screens
 ) -> None:
-    feed_before = await feed_now(deployment)
     await deployment.register_wards()
     places = 20
     units = await people.units(12, "WLZ_REGULIER", places=places)
@@ -93,7 +92,7 @@ async def test_whatever_is_killed_stopped_or_rolled_nothing_is_lost_doubled_or_g
         await asyncio.sleep(3)
         await _break_it(deployment, people, faults)
 
-    count = await counted(deployment, day, feed_before)
+    count = await counted(deployment, day)
     await _screens_are_right(deployment, screens)
     print(f"{reports.accepted} reports and admissions, {day.calls} calls about {_patients(day)} patients, {day.admitted} admitted; {count}")
     assert (count.lost, count.doubled, count.given_twice) == (0, 0, 0)
@@ -179,7 +178,6 @@ def _broken(faults: list[Fault]) -> list[str]:
 
 async def test_workers_are_added_while_a_whole_country_reports(deployment: Deployment, api: Api, screens: Screens) -> None:
     national = screens.national
-    feed_before = await feed_now(deployment)
     loop = asyncio.get_running_loop()
     storm = Storm(deployment, api, STORM_REPORTS_A_SECOND)
     await storm.prepare()
@@ -196,7 +194,7 @@ async def test_workers_are_added_while_a_whole_country_reports(deployment: Deplo
                 await scaled("reporting-worker", 1)
             await asyncio.sleep(15)
         instants["end"] = loop.time()
-    count = await counted(deployment, None, feed_before)
+    count = await counted(deployment)
     await _screens_are_right(deployment, screens)
     names = list(instants)
     print(f"\n{'':<20} {'reports/s':>10} {'longest silence':>16} {'slowest shown after':>20}")
