@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 FIELDS = ("total", "open", "occupied", "reserved")
-AGE_LIMITS = {"IC": timedelta(hours=1), "KLINIEK": timedelta(hours=1), "ELV_HOOG": timedelta(hours=12)}
+AGE_LIMITS = {"IC": timedelta(hours=1), "KLINIEK": timedelta(hours=1)}
+AGE_LIMIT_IN_HOMES = timedelta(hours=12)
 
 FEED_COLUMNS = (
     "IC_Bedden_COVID",
@@ -151,7 +152,7 @@ class Oracle:
 
 
 def _shown(said: Mapping[str, tuple[datetime, int]], ward: Ward, now: datetime) -> dict[str, Any]:
-    fresh = {name: seen for name, seen in said.items() if seen[0] + AGE_LIMITS[ward.care_type] > now}
+    fresh = {name: seen for name, seen in said.items() if seen[0] + AGE_LIMITS.get(ward.care_type, AGE_LIMIT_IN_HOMES) > now}
     figures: dict[str, Any] = {name: fresh[name][1] if name in fresh else None for name in FIELDS}
     known = all(figures[name] is not None for name in ("open", "occupied", "reserved"))
     figures["free"] = figures["open"] - figures["occupied"] - figures["reserved"] if known else None
