@@ -41,17 +41,17 @@ from kafka.admin import (  # type: ignore[import-untyped]  # it brings no types
     ResourceType,
 )
 
-from chassis.access import ADMIN, users
+from chassis.database.sql import Database
 from chassis.errors import MustStop
-from chassis.guard import bring_in_line
-from chassis.positions import partitions_of
+from chassis.kafka.access import ADMIN, users
+from chassis.kafka.guard import bring_in_line
+from chassis.kafka.partitions import partitions_of
+from chassis.kafka.topics import create_topics
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.processes import Processes
 from chassis.testing.servers import TEST_BROKER_SETTINGS, temporary_folder
 from chassis.testing.waiting import eventually
-from chassis.topics import create_topics
 from contracts.capacity import REPORTS
 from contracts.registry import SERVICES, TOPICS
 from contracts.reporting import NATIONAL

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-import chassis.telemetry
+import chassis.observability.telemetry
 import placement.application.telemetry
 import reporting.application.telemetry
 from contracts.registry import SERVICES
@@ -61,7 +61,7 @@ def samples() -> dict[str, frozenset[str]]:
     """The labels of everything that the code counts, by the name under which Prometheus knows it."""
     endings: dict[str | None, tuple[str, ...]] = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
     known: dict[str, frozenset[str]] = {}
-    for module in (chassis.telemetry, placement.application.telemetry, reporting.application.telemetry):
+    for module in (chassis.observability.telemetry, placement.application.telemetry, reporting.application.telemetry):
         for metric in vars(module).values():
             if isinstance(metric, MetricWrapperBase):
                 known |= {f"{metric._name}{ending}": frozenset(metric._labelnames) for ending in endings[metric._type]}

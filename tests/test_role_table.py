@@ -15,10 +15,10 @@ import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from chassis.auth import VISITOR_COOKIE, Keyring
 from chassis.http.server import apis, together
-from chassis.keys import Issuer, ensure_keys
-from chassis.roles import Role
+from chassis.security.auth import VISITOR_COOKIE, Keyring
+from chassis.security.keys import Issuer, ensure_keys
+from chassis.security.roles import Role
 from chassis.settings import ServiceSettings
 
 SERVICES = ("triage", "capacity", "placement", "reporting")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from chassis.keys import HASH_KEY_FILE, ISSUER_FILE, JWKS_FILE, ensure_keys, kept_key
+from chassis.security.keys import HASH_KEY_FILE, ISSUER_FILE, JWKS_FILE, ensure_keys, kept_key
 from placement.adapters.sealing import KEY_FILE as WEBHOOKS_FILE
 from triage.adapters.keys import VAULT_FILE, made_keys
 

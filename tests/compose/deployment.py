@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 import orjson
 
-from chassis.keys import Issuer, issuer_key
+from chassis.security.keys import Issuer, issuer_key
 from chassis.testing.waiting import eventually
 from simulator.client import Api
 from simulator.tokens import Tokens

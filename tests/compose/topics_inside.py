@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.positions import partitions_of
+from chassis.kafka.partitions import partitions_of
 from chassis.settings import ServiceSettings
 from contracts.registry import TOPICS
 

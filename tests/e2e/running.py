@@ -10,8 +10,8 @@ from uuid import UUID
 
 import httpx
 
-from chassis.keys import Issuer
-from chassis.roles import Role
+from chassis.security.keys import Issuer
+from chassis.security.roles import Role
 from chassis.testing.waiting import eventually
 
 from .kafka_log import Seen

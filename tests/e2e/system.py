@@ -16,12 +16,12 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.keys import Issuer, ensure_keys
+from chassis.kafka.topics import create_topics
+from chassis.security.keys import Issuer, ensure_keys
 from chassis.settings import ServiceSettings
 from chassis.testing.databases import Databases, migrate
 from chassis.testing.processes import Processes, ServiceProcess
 from chassis.testing.waiting import eventually
-from chassis.topics import create_topics
 
 from .kafka_log import KafkaLog, Seen, faults_in_order, last_of_each_key
 from .running import Running, assert_same, compared

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from chassis.outbox import Outgoing, write_outbox
+from chassis.database.outbox import Outgoing, write_outbox
 from chassis.testing.waiting import eventually
 
 from .load import fresh_report, kafka_headers, load, producing, report_body, send_on_kafka

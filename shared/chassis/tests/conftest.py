@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chassis import tracing
+from chassis.observability import tracing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,7 +19,7 @@ def spans() -> "Iterator[InMemorySpanExporter]":
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: PLC0415  as said
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: PLC0415  as said
 
-    from chassis.spans import Spans  # noqa: PLC0415  as said
+    from chassis.observability.spans import Spans  # noqa: PLC0415  as said
 
     kept = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chassis.access import Right, rights, users
 from chassis.errors import MustStop
+from chassis.kafka.access import Right, rights, users
 from chassis.settings import ServiceSettings
 from contracts.registry import SERVICES, TOPICS
 from contracts.topic import Topic

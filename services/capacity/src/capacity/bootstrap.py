@@ -17,15 +17,15 @@ from capacity.entrypoints.api import board, flows, locations, registry_batch, re
 from capacity.entrypoints.api.wiring import Capacity
 from capacity.entrypoints.restoring import CapacityRestoring
 from capacity.entrypoints.stream import holds, submissions
-from chassis.auth import Keyring
 from chassis.command import Service, WorkerParts
-from chassis.forgetting import forgetting
-from chassis.health import Health, Reads
+from chassis.database.sql import Database, Transaction
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
 from chassis.live import Live
-from chassis.sql import Database, Transaction
-from chassis.timers import OnDue, Timer
+from chassis.security.auth import Keyring
+from chassis.standing.health import Health, Reads
+from chassis.worker.forgetting import forgetting
+from chassis.worker.timers import OnDue, Timer
 from contracts.capacity import REPORTS
 from contracts.placement import HOLDS
 

@@ -17,14 +17,14 @@ from capacity.application.expire_units import UNIT_EXPIRES
 from capacity.bootstrap import api, expiring
 from capacity.config import CapacitySettings
 from capacity.entrypoints.stream import holds
-from chassis.records import Received
-from chassis.roles import Role
+from chassis.messaging.reading import Received
+from chassis.security.roles import Role
 from chassis.testing.apis import started_api
 from chassis.testing.databases import Databases
 from chassis.testing.in_process import InProcess
 from chassis.testing.processes import Processes
 from chassis.testing.streams import Stream
-from chassis.timers import TimerLoop
+from chassis.worker.timers import TimerLoop
 from contracts.placement import HOLDS, Held, HoldsChangedV1
 
 ZORGGROEP = "zorggroep-oost"

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from chassis.cloudevents import headers_of
+from chassis.kafka.cloudevents import headers_of
 from chassis.testing.waiting import eventually
 from contracts.event import FIRST_GENERATION, GENERATION_BITS
 from contracts.placement import HOLDS

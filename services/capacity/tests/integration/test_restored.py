@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from capacity.entrypoints.restoring import CapacityRestoring
-from chassis.records import Received
+from chassis.messaging.reading import Received
 from contracts.capacity import FLOWS, OBSERVATIONS
 
 _TABLES = ("units", "observations", "report_ids", "flows", "timers")

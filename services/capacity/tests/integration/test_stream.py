@@ -8,9 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from capacity.entrypoints.stream import taking
-from chassis.auth import Keyring
-from chassis.records import Record
-from chassis.roles import Role
+from chassis.kafka.record import Record
+from chassis.security.auth import Keyring
+from chassis.security.roles import Role
 from chassis.testing.waiting import eventually
 from contracts.capacity import REPORTS
 

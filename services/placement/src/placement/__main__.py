@@ -6,7 +6,7 @@ import sys
 import typer
 
 from chassis.command import commands
-from chassis.sql import Database
+from chassis.database.sql import Database
 from placement.adapters.sql.books import SqlBooks
 from placement.application.audit import Audit, Findings
 from placement.application.states_page import states_page

@@ -7,13 +7,13 @@ from functools import partial
 from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
-from chassis.desk import Desk, beating, every
-from chassis.forgetting import forgetting
-from chassis.health import Reads
+from chassis.database.sql import Database
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
-from chassis.records import SOON_SECONDS
-from chassis.sql import Database
+from chassis.messaging.reading import SOON_SECONDS
+from chassis.standing.health import Reads
+from chassis.worker.desk import Desk, beating, every
+from chassis.worker.forgetting import forgetting
 from contracts.capacity import UNITS
 from contracts.placement import PLACEMENTS, PlacementHeartbeatV1
 from contracts.triage import CASES

@@ -15,13 +15,13 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.etag import etag
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from chassis.testing.databases import Databases
 from chassis.testing.in_process import InProcess
-from chassis.timers import TimerLoop
+from chassis.worker.timers import TimerLoop
 from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, ClosureOutcome, Cohort, Sector, Urgency
 from contracts.event import FIRST_VERSION

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFER_READERS, OFFERERS, REQUEST_READERS, Role
+from chassis.security.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFER_READERS, OFFERERS, REQUEST_READERS, Role
 from contracts.codes import Cohort, Urgency
 
 EVERYONE = frozenset(Role) - {Role.VISITOR}

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from contracts.codes import CareType, ClosureOutcome, Urgency
 from contracts.placement import RequestEnd
 from placement.domain.offer import Offer

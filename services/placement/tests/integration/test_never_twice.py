@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from chassis.auth import Caller
+from chassis.database.sql import Transaction
 from chassis.errors import Rejected
-from chassis.roles import Role
-from chassis.sql import Transaction
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from chassis.testing.waiting import eventually
 from contracts.codes import ClosureOutcome, Urgency
 from contracts.event import FIRST_VERSION

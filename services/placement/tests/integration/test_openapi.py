@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chassis.roles import Role
+from chassis.security.roles import Role
 from chassis.testing.apis import started_api
 from chassis.testing.documents import ask_everything
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from chassis.errors import Rejected
-from chassis.records import Received
+from chassis.messaging.reading import Received
 from chassis.restoring.restored import TakenBack
 from contracts.codes import ClosureOutcome
 from contracts.placement import PLACEMENTS

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from contracts.codes import Urgency
 from contracts.placement import RequestEnd
 from placement.domain.offer import Offer

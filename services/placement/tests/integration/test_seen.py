@@ -2,7 +2,7 @@
 
 from prometheus_client import REGISTRY
 
-from chassis.standing import Standing
+from chassis.standing.metrics import Standing
 from placement.entrypoints.health import PlacementHealth
 
 

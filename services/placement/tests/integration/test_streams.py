@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest_asyncio
 
-from chassis.roles import Role
+from chassis.security.roles import Role
 from chassis.testing.apis import started_api
 from chassis.testing.streams import Stream
 

@@ -14,8 +14,8 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import REGISTRY
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chassis.auth import Caller
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from chassis.testing.waiting import eventually
 from placement.adapters.sealing import SecretSeal
 from placement.adapters.sql.deliveries import SqlDeliveries
@@ -33,7 +33,7 @@ WEBHOOK = f"webhooks/{ZORGGROEP}"
 # What the worker does with webhooks, in a process of its own.
 COURIER = """
 import asyncio
-from chassis.sql import Database
+from chassis.database.sql import Database
 from placement.config import PlacementSettings
 from placement.entrypoints.webhooks import bring_messages
 

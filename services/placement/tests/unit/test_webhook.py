@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from chassis.sealing import SealBroken
+from chassis.security.sealing import SealBroken
 from placement.adapters.sealing import KEY_FILE, SecretSeal
 from placement.adapters.webhook_post import _Socket, signed
 from placement.application.bring_messages import Message

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from chassis.command import commands
-from chassis.sql import Database
+from chassis.database.sql import Database
 from reporting.adapters.sql.figures import SqlFigures
 from reporting.application.recount import Recount
 from reporting.bootstrap import SERVICE

@@ -9,10 +9,10 @@ from time import monotonic
 from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
-from chassis.desk import Desk, beating, every
-from chassis.health import Reads
+from chassis.database.sql import Database
 from chassis.http.app import create_app
-from chassis.sql import Database
+from chassis.standing.health import Reads
+from chassis.worker.desk import Desk, beating, every
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS
 from contracts.placement import HOLDS, PLACEMENTS
 from contracts.reporting import NATIONAL, HeartbeatV1

@@ -12,12 +12,12 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from chassis.cloudevents import headers_of
+from chassis.database.sql import Database
 from chassis.http.server import server
-from chassis.keys import Issuer, ensure_keys
-from chassis.records import Received
-from chassis.roles import Role
-from chassis.sql import Database
+from chassis.kafka.cloudevents import headers_of
+from chassis.messaging.reading import Received
+from chassis.security.keys import Issuer, ensure_keys
+from chassis.security.roles import Role
 from chassis.testing.streams import Stream
 from chassis.testing.waiting import eventually
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from reporting.domain.figure import Wanted
 from reporting.domain.placements import What
 

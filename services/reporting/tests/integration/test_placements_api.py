@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from chassis.records import Received
-from chassis.sql import Database
+from chassis.database.sql import Database
+from chassis.messaging.reading import Received
 from reporting.adapters.sql.placements import SqlPlacementCounts
 from reporting.application.count_placements import CountPlacements
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from prometheus_client import REGISTRY
 
-from chassis.standing import Standing
+from chassis.standing.metrics import Standing
 from contracts.capacity import UNITS
 from contracts.placement import HOLDS
 from contracts.reporting import FigureChangedV1

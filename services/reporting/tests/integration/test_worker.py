@@ -2,7 +2,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from chassis.sql import Database
+from chassis.database.sql import Database
 from chassis.testing.waiting import eventually
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS
 from contracts.placement import HOLDS, PLACEMENTS

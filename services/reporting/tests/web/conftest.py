@@ -17,12 +17,12 @@ from playwright.async_api import Browser, Page, async_playwright
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.health import Health
+from chassis.database.sql import Database
 from chassis.http.app import create_app
 from chassis.http.sse import end_streams, event, sse_response
-from chassis.keys import ensure_keys
+from chassis.security.keys import ensure_keys
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
+from chassis.standing.health import Health
 from contracts.codes import CareType, Cohort, Level, Sector
 from contracts.geography import safety_regions
 from reporting.entrypoints.web.pages import add_pages

@@ -8,14 +8,14 @@ import structlog
 from fastapi import FastAPI
 
 from chassis.command import Service, WorkerParts
+from chassis.database.sql import Database
 from chassis.errors import MustStop
-from chassis.forgetting import forgetting
-from chassis.health import Health, Reads
 from chassis.http.app import create_app
 from chassis.http.idempotency import prune_idempotency_keys
 from chassis.live import Live
-from chassis.records import SOON_SECONDS
-from chassis.sql import Database
+from chassis.messaging.reading import SOON_SECONDS
+from chassis.standing.health import Health, Reads
+from chassis.worker.forgetting import forgetting
 from contracts.placement import PLACEMENTS
 from triage.adapters.keys import vault_keys
 from triage.adapters.protocols.packs import carried_packs

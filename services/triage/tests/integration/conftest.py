@@ -11,8 +11,8 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from chassis.records import Received
-from chassis.roles import Role
+from chassis.messaging.reading import Received
+from chassis.security.roles import Role
 from chassis.testing.databases import Databases
 from chassis.testing.in_process import InProcess
 from contracts.event import FIRST_VERSION, Event

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.roles import Role
+from chassis.security.roles import Role
 
 NOBODY = "8d4e5a3c-0000-4000-8000-000000000000"
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import pytest
 
-from chassis.roles import Role
+from chassis.security.roles import Role
 from chassis.testing.apis import started_api
 from chassis.testing.streams import Stream
 from chassis.testing.waiting import eventually

@@ -7,8 +7,8 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from chassis.cloudevents import headers_of
-from chassis.roles import Role
+from chassis.kafka.cloudevents import headers_of
+from chassis.security.roles import Role
 from chassis.testing.waiting import eventually
 from contracts.event import FIRST_VERSION
 from contracts.placement import PLACEMENTS, PlacementHeartbeatV1

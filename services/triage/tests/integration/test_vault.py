@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.roles import Role
+from chassis.security.roles import Role
 
 MARK = "GEMERKT"
 THUISZORG = "thuiszorg-noord"

@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from chassis.errors import MustStop
-from chassis.keys import ensure_keys
-from chassis.sealing import SealBroken
+from chassis.security.keys import ensure_keys
+from chassis.security.sealing import SealBroken
 from triage.adapters.keys import VAULT_FILE, vault_keys
 from triage.adapters.sealing import Sealing
 

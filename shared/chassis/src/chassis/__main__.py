@@ -10,8 +10,8 @@ import typer
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chassis.keys import Issuer, ensure_keys
-from chassis.roles import Role
+from chassis.security.keys import Issuer, ensure_keys
+from chassis.security.roles import Role
 from chassis.settings import ServiceSettings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -73,8 +73,8 @@ def tokens(
 def topics() -> None:
     """Make the topics that are missing."""
     # Here and below: printing a token must not wait for what it does not need.
-    from chassis.logging import configure_logging  # noqa: PLC0415  as said
-    from chassis.topics import create_topics  # noqa: PLC0415  as said
+    from chassis.kafka.topics import create_topics  # noqa: PLC0415  as said
+    from chassis.observability.logging import configure_logging  # noqa: PLC0415  as said
 
     settings, how = ServiceSettings.from_environment(), TopicSettings()
     configure_logging(settings, "chassis.topics")
@@ -85,8 +85,8 @@ def topics() -> None:
 def access() -> None:
     """Give the users of a guarded Kafka their passwords and their rights, and take away what the registry does not give."""
     from chassis.errors import MustStop  # noqa: PLC0415  as above
-    from chassis.guard import bring_in_line  # noqa: PLC0415  as above
-    from chassis.logging import configure_logging  # noqa: PLC0415  as above
+    from chassis.kafka.guard import bring_in_line  # noqa: PLC0415  as above
+    from chassis.observability.logging import configure_logging  # noqa: PLC0415  as above
 
     settings = ServiceSettings.from_environment()
     configure_logging(settings, "chassis.access")
@@ -103,9 +103,9 @@ def archive(
     names: Annotated[list[str] | None, typer.Argument(help="Topics, without namespace; all of the registry when none is named.")] = None,
 ) -> None:
     """Copy what came onto the topics since the last time into files."""
-    from chassis.archive import archive as add_to_archive  # noqa: PLC0415  as above
     from chassis.errors import MustStop  # noqa: PLC0415  as above
-    from chassis.logging import configure_logging  # noqa: PLC0415  as above
+    from chassis.kafka.archive import archive as add_to_archive  # noqa: PLC0415  as above
+    from chassis.observability.logging import configure_logging  # noqa: PLC0415  as above
     from contracts.registry import TOPICS  # noqa: PLC0415  as above
 
     settings = ServiceSettings.from_environment()
@@ -136,8 +136,8 @@ def serve(
 ) -> None:
     """Serve APIs in one process."""
     from chassis.http.server import apis, server, together  # noqa: PLC0415  as above
-    from chassis.logging import configure_logging  # noqa: PLC0415  as above
-    from chassis.tracing import begin_tracing, end_tracing  # noqa: PLC0415  as above
+    from chassis.observability.logging import configure_logging  # noqa: PLC0415  as above
+    from chassis.observability.tracing import begin_tracing, end_tracing  # noqa: PLC0415  as above
 
     settings = ServiceSettings.from_environment()
     configure_logging(settings, "api")

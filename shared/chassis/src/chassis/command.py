@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import typer
 
-from chassis import telemetry, worker
-from chassis.brokers import watch_brokers
-from chassis.delivery import Delivery
+from chassis.database.sql import Database
 from chassis.errors import MustStop, Unavailable
-from chassis.heartbeats import Heartbeats
-from chassis.logging import configure_logging
-from chassis.positions import Positions
-from chassis.records import HasTopic, Reading
-from chassis.relay import Relay
-from chassis.replaying import discard, list_parked, replay
+from chassis.kafka.brokers import watch_brokers
+from chassis.messaging.delivery import Delivery
+from chassis.messaging.positions import Positions
+from chassis.messaging.reading import HasTopic, Reading
+from chassis.messaging.relay import Relay
+from chassis.messaging.replaying import discard, list_parked, replay
+from chassis.messaging.stream import make_app
+from chassis.observability import telemetry
+from chassis.observability.logging import configure_logging
+from chassis.observability.tracing import begin_tracing, end_tracing
 from chassis.restoring.restored import Restoration, Restoring
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
-from chassis.stream import make_app
-from chassis.timers import OnDue, TimerLoop
-from chassis.tracing import begin_tracing, end_tracing
+from chassis.worker import process
+from chassis.worker.heartbeats import Heartbeats
+from chassis.worker.timers import OnDue, TimerLoop
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,7 +38,7 @@ class WorkerParts:
 
     readings: Sequence[HasTopic] = ()
     timers: Mapping[str, OnDue] = field(default_factory=dict)
-    tasks: Mapping[str, worker.Task] = field(default_factory=dict)
+    tasks: Mapping[str, process.Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def commands(service: Service[Any]) -> typer.Typer:
     @cli.command(name="worker")
     def run_worker(*, relay: Annotated[bool, typer.Option(help="Run the relay inside.")] = True) -> None:
         """Read the topics of this service, fire its timers, and send its events."""
-        worker.run(lambda stop: _work(service, stop, with_relay=relay))
+        process.run(lambda stop: _work(service, stop, with_relay=relay))
 
     @cli.command(name="relay")
     def run_relay() -> None:
@@ -82,7 +83,7 @@ def commands(service: Service[Any]) -> typer.Typer:
         configure_logging(settings, f"{service.name}.relay")
         begin_tracing(f"{service.name}.relay", settings.instance)
         _show_metrics(settings)
-        worker.run(lambda stop: worker.serve(stop, {"relay": Relay(settings, service.name, service.relay_rest_seconds).run}))
+        process.run(lambda stop: process.serve(stop, {"relay": Relay(settings, service.name, service.relay_rest_seconds).run}))
 
     @cli.command()
     def migrate() -> None:
@@ -98,7 +99,7 @@ def commands(service: Service[Any]) -> typer.Typer:
             typer.echo("\n".join(asyncio.run(_restored(service))))
         except (MustStop, Unavailable) as stopped:
             typer.echo(f"{service.name} was not restored: {stopped}", err=True)
-            raise typer.Exit(worker.CRASHED) from None
+            raise typer.Exit(process.CRASHED) from None
 
     cli.add_typer(_parked(service), name="parked", help="What could not be processed.")
     return cli
@@ -114,7 +115,7 @@ async def _work(service: Service[Any], stop: asyncio.Event, *, with_relay: bool)
     parts = service.worker_parts(settings, database)
     positions = Positions(settings, service.name)
     delivery = Delivery(database, service.name, parts.readings, positions)
-    tasks: dict[str, worker.Task] = {**parts.tasks, "brokers": lambda: watch_brokers(settings)}
+    tasks: dict[str, process.Task] = {**parts.tasks, "brokers": lambda: watch_brokers(settings)}
     if with_relay:
         tasks["relay"] = Relay(settings, service.name, service.relay_rest_seconds).run
     if parts.timers:
@@ -126,7 +127,7 @@ async def _work(service: Service[Any], stop: asyncio.Event, *, with_relay: bool)
         app = make_app(settings, delivery)
         tasks["heartbeats"] = Heartbeats(settings, database, delivery, app).run
     try:
-        return await worker.serve(stop, tasks, app)
+        return await process.serve(stop, tasks, app)
     finally:
         await database.close()
 

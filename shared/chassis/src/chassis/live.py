@@ -20,13 +20,13 @@ import asyncpg
 import structlog
 from fastapi import Header, Request
 
-from chassis.connection import Connection
+from chassis.database.connection import Connection
+from chassis.database.sql import PASSING, Database
 from chassis.errors import Unavailable
 from chassis.http.answers import json_bytes
 from chassis.http.sse import EventStream, event, sse_response
-from chassis.logging import retold
-from chassis.sql import PASSING, Database
-from chassis.telemetry import live_age_seconds
+from chassis.observability.logging import retold
+from chassis.observability.telemetry import live_age_seconds
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,8 @@ from fastapi import Depends, FastAPI, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 from starlette.responses import Response
 
-from chassis.auth import Caller, caller, requires
+from chassis.database.sql import Database
 from chassis.errors import Rejected, Unavailable
-from chassis.health import Health
 from chassis.http.answers import answer
 from chassis.http.app import create_app
 from chassis.http.etag import etag, if_match, require_match
@@ -25,10 +24,11 @@ from chassis.http.ndjson import Chunk, NdjsonAnswer, ndjson_lines
 from chassis.http.route import Router
 from chassis.http.server import Server, server, together
 from chassis.http.sse import EventStream, event, sse_response
-from chassis.keys import Issuer, ensure_keys
-from chassis.roles import Role
+from chassis.security.auth import Caller, caller, requires
+from chassis.security.keys import Issuer, ensure_keys
+from chassis.security.roles import Role
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
+from chassis.standing.health import Health
 
 
 class ReportBody(BaseModel):

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from joserfc import jwk, jwt
 
-from chassis.auth import Keyring, Unauthorised
-from chassis.keys import Issuer, ensure_keys, hash_key
-from chassis.roles import Role
+from chassis.security.auth import Keyring, Unauthorised
+from chassis.security.keys import Issuer, ensure_keys, hash_key
+from chassis.security.roles import Role
 from chassis.settings import ServiceSettings
 
 REPORT = {"report_id": str(uuid4()), "source": "EPD"}
@@ -149,7 +149,7 @@ async def test_a_token_stops_counting_at_its_end_even_when_it_is_remembered(sett
 async def test_a_new_key_counts_and_a_removed_one_stops_counting(
     settings: ServiceSettings, keys_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.auth._LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("chassis.security.auth._LOOK_AGAIN_SECONDS", 0)
     keyring = Keyring(keys_dir, issuer=settings.auth_issuer, audience=settings.auth_audience)
     now = datetime.now(UTC)
     mine = jwk.ECKey.generate_key("P-256", auto_kid=True)
@@ -175,7 +175,7 @@ async def test_a_new_key_counts_and_a_removed_one_stops_counting(
 async def test_a_broken_key_file_leaves_the_earlier_keys(
     settings: ServiceSettings, keys_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.auth._LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("chassis.security.auth._LOOK_AGAIN_SECONDS", 0)
     key = ensure_keys(keys_dir)
     keyring = Keyring(keys_dir, issuer=settings.auth_issuer, audience=settings.auth_audience)
     keyring.authenticate(signed(key, claims()), datetime.now(UTC))

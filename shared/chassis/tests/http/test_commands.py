@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis.auth import Caller, Keyring, Unauthorised
-from chassis.roles import Role
+from chassis.security.auth import Caller, Keyring, Unauthorised
+from chassis.security.roles import Role
 from chassis.settings import ServiceSettings
 
 

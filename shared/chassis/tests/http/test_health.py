@@ -9,9 +9,9 @@ import pytest_asyncio
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis.health import Health, Reads
-from chassis.schema import chassis_tables
-from chassis.sql import Database
+from chassis.database.schema import chassis_tables
+from chassis.database.sql import Database
+from chassis.standing.health import Health, Reads
 from chassis.testing.databases import SchemaDatabase
 
 FRESH, OLD = timedelta(0), timedelta(seconds=11)

@@ -14,16 +14,16 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.responses import Response
 
-from chassis.auth import Caller, caller
+from chassis.database.schema import chassis_tables
+from chassis.database.sql import Database, Transaction
 from chassis.errors import Rejected, Unavailable
-from chassis.health import Health
 from chassis.http.answers import answer
 from chassis.http.app import create_app
 from chassis.http.idempotency import MaybeKey, once, prune_idempotency_keys
 from chassis.http.route import Router
-from chassis.schema import chassis_tables
+from chassis.security.auth import Caller, caller
 from chassis.settings import ServiceSettings
-from chassis.sql import Database, Transaction
+from chassis.standing.health import Health
 from chassis.testing.databases import SchemaDatabase
 from chassis.testing.waiting import eventually
 

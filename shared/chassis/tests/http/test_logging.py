@@ -13,9 +13,9 @@ import structlog
 from pydantic import BaseModel
 
 from chassis.errors import Rejected
-from chassis.logging import configure_logging
+from chassis.observability.logging import configure_logging
+from chassis.observability.tracing import current_traceparent
 from chassis.settings import ServiceSettings
-from chassis.tracing import current_traceparent
 
 SECRET = "mevrouw Jansen"
 

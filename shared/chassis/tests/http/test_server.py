@@ -10,12 +10,12 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.responses import PlainTextResponse
 
-from chassis.health import Health
+from chassis.database.sql import Database
 from chassis.http.app import create_app
 from chassis.http.route import Router
 from chassis.http.server import apis, together
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
+from chassis.standing.health import Health
 
 
 def an_app(service: str, settings: ServiceSettings, events: list[str], *, page: str | None = None) -> FastAPI:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from chassis.http.sse import EventStream, Latest, end_streams, event
-from chassis.telemetry import sse_cut, sse_readers
+from chassis.observability.telemetry import sse_cut, sse_readers
 from chassis.testing.waiting import eventually
 
 

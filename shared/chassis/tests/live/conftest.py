@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from watching import CHANNEL, ROWS, MakeLive, create_schema
 
+from chassis.database.sql import Database
 from chassis.live import Live
-from chassis.sql import Database
 from chassis.testing.databases import SchemaDatabase
 
 

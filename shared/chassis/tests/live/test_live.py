@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watching import CHANNEL, ROWS, MakeLive, Watcher, add, change, create_schema
 
+from chassis.database.sql import Database
 from chassis.errors import Unavailable
 from chassis.live import Live, LivePosition
-from chassis.sql import Database
 from chassis.testing.databases import SchemaDatabase
 from chassis.testing.fixtures import OwnPostgres
 from chassis.testing.waiting import eventually

@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from chassis.database.sql import Connection
 from chassis.live import Live, Row, Watched
 from chassis.migrations import chassis_0001, chassis_0002
-from chassis.sql import Connection
 from chassis.testing.waiting import eventually
 
 MakeLive = Callable[[], Awaitable[Live]]

@@ -15,8 +15,8 @@ import probe
 import probe_schema
 from playground import Playground
 
+from chassis.database.sql import Database
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.databases import Databases
 from chassis.testing.processes import Processes
 from chassis.testing.servers import Broker

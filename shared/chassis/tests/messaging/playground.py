@@ -13,13 +13,14 @@ from uuid import UUID, uuid4
 import probe
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from chassis.cloudevents import headers_of
-from chassis.delivery import Delivery
-from chassis.positions import Positions, partitions_of
-from chassis.records import Record
-from chassis.relay import Relay
+from chassis.database.sql import Database
+from chassis.kafka.cloudevents import headers_of
+from chassis.kafka.partitions import partitions_of
+from chassis.kafka.record import Record
+from chassis.messaging.delivery import Delivery
+from chassis.messaging.positions import Positions
+from chassis.messaging.relay import Relay
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.processes import Processes, ServiceProcess
 from chassis.testing.waiting import eventually
 from contracts.event import FIRST_VERSION, Event

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Literal
 import orjson
 
 from chassis.command import Service, WorkerParts, commands
+from chassis.database.sql import Database, Transaction
 from chassis.errors import Rejected
-from chassis.records import Reading, Received, Record, Submissions
+from chassis.kafka.record import Record
+from chassis.messaging.reading import Reading, Received, Submissions
 from chassis.restoring.restored import Published, TakenBack
 from chassis.settings import ServiceSettings
-from chassis.sql import Database, Transaction
 from contracts.event import Event
 from contracts.parking import parked_topic
 from contracts.topic import Topic

@@ -7,8 +7,8 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, PrimaryKeyConstraint, Table, Text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from chassis.database.schema import chassis_tables
 from chassis.migrations import chassis_0001, chassis_0002, chassis_0003, chassis_0004
-from chassis.schema import chassis_tables
 
 metadata = MetaData()
 chassis_tables(metadata)

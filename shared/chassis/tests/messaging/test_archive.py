@@ -10,9 +10,9 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from playground import Playground
 
-from chassis import archive as archiving
-from chassis.archive import archive
 from chassis.errors import MustStop
+from chassis.kafka import archive as archiving
+from chassis.kafka.archive import archive
 from chassis.settings import ServiceSettings
 from chassis.testing.waiting import eventually
 

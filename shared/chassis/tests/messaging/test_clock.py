@@ -6,10 +6,9 @@ from typing import Final
 
 import pytest
 
-from chassis.clock import TransactionClock, then_clock
-from chassis.sql import Database
+from chassis.database.clock import TransactionClock, db_now, then_clock
+from chassis.database.sql import Database
 from chassis.testing.waiting import eventually
-from chassis.timers import db_now
 
 LOCK: Final = then_clock("select id, n from applied where key = any($1::text[]) order by id for update")
 

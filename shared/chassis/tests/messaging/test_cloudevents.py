@@ -9,7 +9,7 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.cloudevents import attributes_of, headers_of, readable
+from chassis.kafka.cloudevents import attributes_of, headers_of, readable
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
 INSTANTS = st.datetimes(timezones=st.just(UTC)).filter(lambda instant: 1970 <= instant.year <= 2200)

@@ -4,9 +4,9 @@ import probe
 import pytest
 from playground import Log, Playground, a_delivery, deliver
 
+from chassis.database.sql import Database
 from chassis.errors import MustStop
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 
 GENERATION = 2**40
 

@@ -6,11 +6,11 @@ import probe
 import pytest
 from playground import Playground
 
-from chassis.desk import Desk, beating, every
+from chassis.database.sql import Database
 from chassis.errors import MustStop
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.waiting import eventually
+from chassis.worker.desk import Desk, beating, every
 
 NOBODY = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())"
 

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from playground import Playground, a_header_list
 from test_poison import POISONS
 
-from chassis.health import Health, Reads
-from chassis.sql import Database
+from chassis.database.sql import Database
+from chassis.standing.health import Health, Reads
 from chassis.testing.waiting import eventually
 from contracts.topic import Topic
 
@@ -127,7 +127,7 @@ async def test_a_killed_workers_partitions_come_back_and_a_frozen_worker_is_not_
     playground: Playground, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Four seconds each instead of ten: only the waiting is shorter.
-    monkeypatch.setattr("chassis.health._SILENT_SECONDS", 4)
+    monkeypatch.setattr("chassis.standing.health._SILENT_SECONDS", 4)
     first, second = (
         playground.start("worker", INSTANCE="1", SESSION_TIMEOUT_SECONDS="4"),
         playground.start("worker", INSTANCE="2", SESSION_TIMEOUT_SECONDS="4"),
@@ -173,7 +173,7 @@ async def test_a_worker_whose_handler_hangs_is_not_ready_and_one_without_work_is
     playground: Playground, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Instead of the ten that it is judged by: only the waiting is shorter.
-    monkeypatch.setattr("chassis.health._SILENT_SECONDS", 4)
+    monkeypatch.setattr("chassis.standing.health._SILENT_SECONDS", 4)
     playground.start("worker")
     health = health_of(database)
 

@@ -8,8 +8,8 @@ from unittest.mock import AsyncMock, Mock
 from faust.transport.consumer import Consumer
 from intervaltree import IntervalTree
 
-from chassis.batches import still_counts
-from chassis.faust_offsets import _commit_and_note_what_was_committed, _original_add_gap, _original_commit_offsets
+from chassis.messaging.batches import still_counts
+from chassis.messaging.faust_offsets import _commit_and_note_what_was_committed, _original_add_gap, _original_commit_offsets
 
 
 def a_consumer(*, is_taken: bool = True, divided_anew_meanwhile: bool = False) -> Any:

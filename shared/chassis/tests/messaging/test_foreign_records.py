@@ -13,7 +13,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.memory_records import MemoryRecords
 from playground import Playground
 
-from chassis.foreign_records import accept_foreign_records
+from chassis.kafka.foreign_records import accept_foreign_records
 
 
 class BadName(str):
@@ -72,7 +72,7 @@ async def test_what_stands_before_and_after_it_is_read_and_so_is_the_record_itse
 async def test_aiokafka_itself_still_cannot_read_it(
     playground: Playground, name_with_bad_record: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When this fails aiokafka has been corrected: then `chassis.foreign_records` must go."""
+    """When this fails aiokafka has been corrected: then `chassis.kafka.foreign_records` must go."""
     monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
 
     async with reading(playground, name_with_bad_record) as consumer:

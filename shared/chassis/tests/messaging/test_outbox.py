@@ -8,9 +8,9 @@ import probe
 import pytest
 from playground import Playground
 
+from chassis.database.outbox import _WRITE, CHANNEL
+from chassis.database.sql import Database, Transaction
 from chassis.errors import Rejected
-from chassis.outbox import _WRITE, CHANNEL
-from chassis.sql import Database, Transaction
 from contracts.event import FIRST_VERSION
 
 

@@ -9,11 +9,11 @@ import probe
 import pytest
 from playground import Log, Playground, a_delivery, deliver, someone_waits
 
-from chassis.delivery import Delivery
+from chassis.database.sql import Database
 from chassis.errors import MustStop
-from chassis.replaying import discard, list_parked, replay
+from chassis.messaging.delivery import Delivery
+from chassis.messaging.replaying import discard, list_parked, replay
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 
 EVENTS, STATES, REPORTS = probe.EVENTS, probe.STATES, probe.REPORTS
 

@@ -11,9 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from playground import Log, Playground, a_delivery, a_header_list, deliver
 
-from chassis.records import Record
+from chassis.database.sql import Database
+from chassis.kafka.record import Record
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from contracts.event import FIRST_VERSION
 
 GOOD = probe.ProbeEvent(name="a", n=1).body()

@@ -11,14 +11,14 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 from playground import Log, Playground, a_delivery, a_header_list, at, deliver
 
-from chassis.delivery import Delivery
+from chassis.database.sql import Database
 from chassis.errors import MustStop
-from chassis.positions import Positions
-from chassis.records import Record
+from chassis.kafka.record import Record
+from chassis.kafka.topics import create_topics
+from chassis.messaging.delivery import Delivery
+from chassis.messaging.positions import Positions
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.waiting import eventually
-from chassis.topics import create_topics
 from contracts.topic import Topic
 
 EVENTS, STATES = probe.EVENTS, probe.STATES

@@ -9,14 +9,14 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from playground import Playground
 
+from chassis.database.sql import Database
 from chassis.errors import MustStop
-from chassis.health import Health
-from chassis.relay import Relay
+from chassis.kafka.topics import create_topics
+from chassis.messaging.relay import Relay
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
+from chassis.standing.health import Health
 from chassis.testing.fixtures import OwnBroker
 from chassis.testing.waiting import eventually
-from chassis.topics import create_topics
 from contracts.event import FIRST_VERSION
 
 
@@ -141,8 +141,8 @@ async def test_without_kafka_the_relay_ends_and_drains_in_order_when_kafka_is_ba
     playground: Playground, own_broker: OwnBroker, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Of thirty seconds and ten; only the waiting is shorter.
-    monkeypatch.setattr("chassis.relay._LONGEST_SEND_SECONDS", 3)
-    monkeypatch.setattr("chassis.health._SILENT_SECONDS", 2)
+    monkeypatch.setattr("chassis.messaging.relay._LONGEST_SEND_SECONDS", 3)
+    monkeypatch.setattr("chassis.standing.health._SILENT_SECONDS", 2)
     kafka = await own_broker()
     settings = playground.settings.model_copy(update={"kafka_bootstrap_servers": kafka.bootstrap_servers})
     playground.settings = settings

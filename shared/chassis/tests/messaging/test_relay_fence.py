@@ -9,10 +9,10 @@ from playground import Playground
 from prometheus_client import REGISTRY
 
 from chassis.errors import MustStop
-from chassis.health import Health
-from chassis.relay import _LOCK, Relay
+from chassis.messaging.relay import _LOCK, Relay
 from chassis.settings import ServiceSettings
-from chassis.standing import Standing
+from chassis.standing.health import Health
+from chassis.standing.metrics import Standing
 from chassis.testing.waiting import eventually
 from contracts.event import FIRST_VERSION
 
@@ -26,11 +26,11 @@ async def test_an_earlier_relay_that_lost_its_lock_without_knowing_is_refused(
     playground: Playground, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It believes that it has the lock: as one does whose session the server ended while it slept.
-    monkeypatch.setattr("chassis.relay._LOCK", 1)
+    monkeypatch.setattr("chassis.messaging.relay._LOCK", 1)
     earlier = asyncio.create_task(Relay(settings, probe.NAME).run())
     await playground.publish("a", 1)
     await eventually(lambda: all_sent(playground))
-    monkeypatch.setattr("chassis.relay._LOCK", 2)
+    monkeypatch.setattr("chassis.messaging.relay._LOCK", 2)
     later = asyncio.create_task(Relay(settings, probe.NAME).run())
     await eventually(lambda: playground.value("select count(*) = 2 from pg_locks where locktype = 'advisory'"))
 
@@ -78,7 +78,7 @@ async def test_a_relay_stopped_in_the_middle_of_a_conversation_loses_its_lock_to
     playground: Playground, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The server does not call it idle, so its own limit never ends it; here it has none.
-    monkeypatch.setattr("chassis.relay._SILENT_SECONDS", 1)
+    monkeypatch.setattr("chassis.messaging.relay._SILENT_SECONDS", 1)
     stopped = await asyncpg.connect(database_url)
     await stopped.execute("select pg_advisory_lock($1)", _LOCK)
     await playground.publish("a", 1)

@@ -11,18 +11,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from playground import Playground, deliver
 
-from chassis.delivery import Delivery
+from chassis.database.generations import RestoredDatabase
+from chassis.database.sql import Database
 from chassis.errors import MustStop, Unavailable
-from chassis.generations import RestoredDatabase
-from chassis.positions import Positions
-from chassis.relay import Relay
+from chassis.kafka.topic_records import records_of
+from chassis.messaging.delivery import Delivery
+from chassis.messaging.positions import Positions
+from chassis.messaging.relay import Relay
 from chassis.restoring.restored import Restoration, Restored
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.databases import Databases
 from chassis.testing.processes import Processes
 from chassis.testing.waiting import eventually
-from chassis.topic_records import records_of
 from contracts.event import GENERATION_BITS, Ended, generation_of
 from contracts.topic import Topic
 

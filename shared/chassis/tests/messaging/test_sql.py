@@ -8,9 +8,9 @@ import probe_schema
 import pytest
 from playground import Log, a_delivery, deliver
 
+from chassis.database.sql import Database
 from chassis.errors import Unavailable
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.fixtures import OwnPostgres
 from chassis.testing.waiting import eventually
 

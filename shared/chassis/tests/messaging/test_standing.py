@@ -11,13 +11,14 @@ from playground import Playground
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from chassis.brokers import watch_brokers
-from chassis.health import Health, Reads
+from chassis.database.clock import db_now
+from chassis.database.sql import Database
+from chassis.kafka.brokers import watch_brokers
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
-from chassis.standing import Standing
+from chassis.standing.health import Health, Reads
+from chassis.standing.metrics import Standing
 from chassis.testing.waiting import eventually
-from chassis.timers import db_now, set_timers
+from chassis.worker.timers import set_timers
 from embedded.ports import free_port
 
 PARK = """

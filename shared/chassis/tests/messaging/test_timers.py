@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playground import Playground
 
-from chassis.sql import Database, Transaction
-from chassis.timers import Timer, TimerLoop, _ClockWatch, clear_timers, db_now, set_timers
+from chassis.database.clock import db_now
+from chassis.database.sql import Database, Transaction
+from chassis.worker.timers import Timer, TimerLoop, _ClockWatch, clear_timers, set_timers
 
 HOUR = timedelta(hours=1)
 
@@ -140,7 +141,7 @@ async def test_while_the_clocks_differ_timers_wait(database: Database, fired: Fi
 def test_after_a_clock_jumped_timers_wait_until_it_has_run_on_for_a_while(monkeypatch: pytest.MonkeyPatch, is_ours_too: bool) -> None:
     real = 100.0
     theirs = ours = start = datetime(2026, 1, 1, tzinfo=UTC)
-    monkeypatch.setattr("chassis.timers.monotonic", lambda: real)
+    monkeypatch.setattr("chassis.worker.timers.monotonic", lambda: real)
     clocks = _ClockWatch(lambda: ours)
 
     def sound_after(seconds: float, jump: float = 0) -> bool:

@@ -8,9 +8,9 @@ import probe
 import pytest
 from playground import Log, Playground, a_delivery, deliver, someone_waits
 
-from chassis.records import Record
+from chassis.database.sql import Database
+from chassis.kafka.record import Record
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -5,9 +5,9 @@ from time import monotonic
 
 import pytest
 
-from chassis import spans as made
-from chassis import tracing
-from chassis.tracing import begin_tracing, end_tracing
+from chassis.observability import spans as made
+from chassis.observability import tracing
+from chassis.observability.tracing import begin_tracing, end_tracing
 
 
 def test_a_collector_that_never_answers_holds_up_neither_a_request_nor_the_end_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:

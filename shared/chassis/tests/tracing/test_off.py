@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from chassis import tracing
+from chassis.observability import tracing
 
 NOBODY_ASKS = [
     {},
@@ -23,12 +23,12 @@ SOMEBODY_ASKS = [
 _PROCESS = """
 import os, sys
 import chassis.command, chassis.http.app, chassis.http.server, chassis.live
-from chassis.tracing import begin_tracing, end_tracing
+from chassis.observability.tracing import begin_tracing, end_tracing
 
 for asked in {asked}:
     os.environ.update(asked)
     begin_tracing("ward.api", "1")
-    print([name for name in ("opentelemetry.sdk", "opentelemetry.exporter", "google.protobuf", "chassis.spans") if name in sys.modules])
+    print([name for name in ("opentelemetry.sdk", "opentelemetry.exporter", "google.protobuf", "chassis.observability.spans") if name in sys.modules])
     for name in asked:
         del os.environ[name]
 end_tracing()
@@ -47,7 +47,7 @@ def test_a_process_loads_nothing_of_the_sdk_until_somebody_asks_for_traces() -> 
 
     *nobody, somebody = ran.stdout.splitlines()
     assert nobody == ["[]"] * len(NOBODY_ASKS)
-    assert somebody == "['opentelemetry.sdk', 'opentelemetry.exporter', 'google.protobuf', 'chassis.spans']"
+    assert somebody == "['opentelemetry.sdk', 'opentelemetry.exporter', 'google.protobuf', 'chassis.observability.spans']"
 
 
 @pytest.mark.parametrize("asked", NOBODY_ASKS)

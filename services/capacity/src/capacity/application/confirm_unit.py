@@ -11,9 +11,9 @@ from capacity.application.show_units import show_units
 from capacity.domain.fold import merged, picture
 from capacity.domain.report import SentReport
 from capacity.domain.unit import Unit
-from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from contracts.capacity import FIGURE_FIELDS, OBSERVATIONS
 
 

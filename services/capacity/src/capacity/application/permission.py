@@ -1,8 +1,8 @@
 """Who may speak for whom."""
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
-from chassis.roles import IMPORTERS, PROVIDERS, Role
+from chassis.security.auth import Caller
+from chassis.security.roles import IMPORTERS, PROVIDERS, Role
 from contracts.codes import Source
 
 

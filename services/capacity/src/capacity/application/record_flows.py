@@ -14,8 +14,8 @@ from capacity.domain.flow import Flow
 from capacity.domain.registry import Location
 from capacity.domain.rules import RuleBroken
 from capacity.domain.unit import Unit
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
+from chassis.security.auth import Caller
 from contracts.capacity import FLOWS
 
 

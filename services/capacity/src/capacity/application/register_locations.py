@@ -14,9 +14,9 @@ from capacity.application.show_units import show_units
 from capacity.domain.days import local_day
 from capacity.domain.registry import Location, placed
 from capacity.domain.rules import RuleBroken
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from capacity.application.show_units import show_units
 from capacity.domain.fold import NOTHING_KNOWN
 from capacity.domain.registry import Location, Registration
 from capacity.domain.unit import Unit
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 
 _PLAIN = ("name", "care_type", "cohort", "features")
 _REQUIRED = ("name", "care_type", "cohort")

@@ -15,9 +15,9 @@ from capacity.domain.plausibility import Caution
 from capacity.domain.report import Report, SentReport
 from capacity.domain.rules import RuleBroken
 from capacity.domain.unit import Unit
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.tracing import current_traceparent
+from chassis.observability.tracing import current_traceparent
+from chassis.security.auth import Caller
 from contracts.capacity import OBSERVATIONS
 
 

@@ -8,10 +8,10 @@ from capacity.adapters.sql.work import SqlWork
 from capacity.application.show_units import show_units
 from capacity.application.take_back import take_back_flows, take_back_observations
 from capacity.domain.age_limits import AgeLimits
-from chassis.records import Received
+from chassis.database.sql import Database
+from chassis.messaging.reading import Received
 from chassis.restoring.portions import portions
 from chassis.restoring.restored import Published, TakenBack
-from chassis.sql import Database
 from contracts.capacity import UNITS, FlowRecordedV1, ObservationRecordedV1
 from contracts.topic import Topic
 

@@ -13,11 +13,12 @@ from capacity.domain.age_limits import AgeLimits
 from capacity.domain.holds import UnitHolds
 from capacity.entrypoints.api.forms import ReportForm
 from capacity.entrypoints.api.lines import read_line
-from chassis.auth import Caller, Keyring
+from chassis.database.sql import Transaction
 from chassis.errors import Rejected
-from chassis.records import SOON_SECONDS, Reading, Received, Record, Submissions, Take
-from chassis.roles import REPORTERS, Role
-from chassis.sql import Transaction
+from chassis.kafka.record import Record
+from chassis.messaging.reading import SOON_SECONDS, Reading, Received, Submissions, Take
+from chassis.security.auth import Caller, Keyring
+from chassis.security.roles import REPORTERS, Role
 from contracts.capacity import REPORTS, ReportV1
 from contracts.event import SOURCE_PREFIX
 from contracts.placement import HOLDS, HoldsChangedV1

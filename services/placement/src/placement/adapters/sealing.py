@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from chassis.errors import MustStop
-from chassis.keys import kept_key
-from chassis.sealing import Seal
+from chassis.security.keys import kept_key
+from chassis.security.sealing import Seal
 
 KEY_FILE: Final = "webhooks.key"
 

@@ -15,7 +15,7 @@ import orjson
 import structlog
 from standardwebhooks import Webhook
 
-from chassis.sealing import SealBroken
+from chassis.security.sealing import SealBroken
 from placement.adapters.sealing import SecretSeal
 from placement.application.bring_messages import Message
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from chassis.auth import Caller
+from chassis.security.auth import Caller
 from contracts.placement import PLACEMENTS
 from placement.application.answering import Question, question
 from placement.application.events import offer_accepted, placement_released

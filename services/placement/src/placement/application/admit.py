@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
+from chassis.security.auth import Caller
 from contracts.placement import PLACEMENTS, RequestEnd
 from placement.application.absorb import absorb
 from placement.application.events import patient_admitted, request_closed

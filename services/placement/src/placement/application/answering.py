@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from placement.application.permission import may_answer
 from placement.application.ports import Work
 from placement.application.telling import too_late

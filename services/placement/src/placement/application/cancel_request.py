@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from contracts.placement import RequestEnd
 from placement.application.end_requests import end_requests
 from placement.application.permission import may_cancel

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
+from chassis.security.auth import Caller
 from placement.application.answering import answerable, require_told
 from placement.application.holds import settle
 from placement.application.ports import Work

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import structlog
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
+from chassis.security.auth import Caller
 from contracts.codes import DeclineReason
 from contracts.placement import PLACEMENTS
 from placement.application.answering import question

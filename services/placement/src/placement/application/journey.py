@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from placement.application.permission import may_take_along
 from placement.application.ports import Work
 from placement.domain.offer import Offer

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
+from chassis.security.auth import Caller
 from placement.application.holds import settle
 from placement.application.offering import default_answer_by, offer_place
 from placement.application.permission import may_offer

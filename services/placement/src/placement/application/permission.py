@@ -1,8 +1,8 @@
 """Who may do what with whose patients and places."""
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFERERS, PROVIDERS, Role
+from chassis.security.auth import Caller
+from chassis.security.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFERERS, PROVIDERS, Role
 from placement.domain.offer import Offer
 from placement.domain.request import Request
 

@@ -1,7 +1,7 @@
 """An organisation does not want to be told of its offers any more."""
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
+from chassis.security.auth import Caller
 from placement.application.permission import may_set_webhook
 from placement.application.ports import Work
 

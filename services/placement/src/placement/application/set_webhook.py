@@ -5,8 +5,8 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
+from chassis.security.auth import Caller
 from placement.application.permission import may_set_webhook
 from placement.application.ports import Work
 from placement.domain.webhook import wrong_with_url

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from chassis.auth import Caller
+from chassis.security.auth import Caller
 from contracts.placement import PLACEMENTS
 from placement.application.events import transport_left
 from placement.application.holds import settle, withdraw

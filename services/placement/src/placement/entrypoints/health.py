@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from prometheus_client import Gauge
 
-from chassis.health import Health
-from chassis.sql import Connection
+from chassis.database.sql import Connection
+from chassis.standing.health import Health
 from placement.adapters.sql.books import holds_due
 from placement.application.telemetry import HOLDS_DUE, HOLDS_DUE_SECONDS
 

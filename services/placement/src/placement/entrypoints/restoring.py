@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from chassis.records import Received
+from chassis.database.sql import Database
+from chassis.messaging.reading import Received
 from chassis.restoring.portions import portions
 from chassis.restoring.restored import Published, TakenBack
-from chassis.sql import Database
 from contracts.capacity import UNITS
 from contracts.placement import HOLDS, AtUnit, RequestClosedV1
 from contracts.topic import Topic

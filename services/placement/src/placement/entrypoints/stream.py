@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from chassis.records import SOON_SECONDS, Handler, OnParked, Reading, Received
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
+from chassis.messaging.reading import SOON_SECONDS, Handler, OnParked, Reading, Received
 from contracts.capacity import UNITS, UnitChangedV1
 from contracts.event import Ended
 from contracts.triage import CASES, CaseClosedV1, CaseHandedOverV1, PlacementRequestedV1

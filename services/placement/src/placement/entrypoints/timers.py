@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from chassis.sql import Transaction
-from chassis.timers import OnDue, Timer
+from chassis.database.sql import Transaction
+from chassis.worker.timers import OnDue, Timer
 from placement.adapters.sql.work import SqlWork
 from placement.application.end_holds import end_holds, warn_of_ends
 from placement.application.expire_offers import expire_offers

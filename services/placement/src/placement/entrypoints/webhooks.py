@@ -5,8 +5,8 @@ from pathlib import Path
 
 import structlog
 
+from chassis.database.sql import Database
 from chassis.errors import Unavailable
-from chassis.sql import Database
 from placement.adapters.sealing import SecretSeal
 from placement.adapters.sql.deliveries import SqlDeliveries
 from placement.adapters.webhook_post import WebhookPost

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis.records import Received
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
+from chassis.messaging.reading import Received
 from contracts.codes import DeclineReason
 from contracts.placement import (
     AtUnit,

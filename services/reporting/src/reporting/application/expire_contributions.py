@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chassis.sql import Database
+from chassis.database.sql import Database
 from reporting.application.ports import Contributions
 
 _BATCH = 500

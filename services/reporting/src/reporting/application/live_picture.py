@@ -10,7 +10,7 @@ import orjson
 
 from chassis.errors import Unavailable
 from chassis.http.sse import event
-from chassis.tracing import spans, traceparent_of
+from chassis.observability.tracing import spans, traceparent_of
 from contracts.reporting import FigureChangedV1
 from reporting.application.telemetry import PICTURE_SECONDS
 from reporting.domain.figure import Figure, Wanted

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
 from reporting.application.ports import Contributions
 
 

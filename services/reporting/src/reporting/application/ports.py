@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
 from contracts.codes import CareType, Cohort, Sector
 from contracts.reporting import FigureChangedV1
 from reporting.domain.days import Days

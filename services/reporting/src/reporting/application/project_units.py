@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.records import Received
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
+from chassis.messaging.reading import Received
 from contracts.capacity import UnitChangedV1
 from reporting.application.ports import Contribution, Contributions
 from reporting.domain.figure import cell_of

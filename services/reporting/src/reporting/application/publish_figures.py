@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from chassis.sql import Database
-from chassis.tracing import going_on
+from chassis.database.sql import Database
+from chassis.observability.tracing import going_on
 from contracts.reporting import NATIONAL
 from reporting.application.ports import Figures
 from reporting.application.telemetry import BOARD_SECONDS, FIGURES_PUBLISHED

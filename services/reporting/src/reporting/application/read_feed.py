@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from chassis.database.sql import Database
 from chassis.errors import Rejected
-from chassis.sql import Database
 from reporting.application.ports import DayTold, Feed
 from reporting.domain.days import MOST_DAYS, Days, days_asked
 from reporting.domain.feed import Coverage

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from chassis.auth import Caller
+from chassis.database.sql import Database
 from chassis.errors import Rejected
-from chassis.roles import Role
-from chassis.sql import Database
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from contracts.codes import Level
 from contracts.geography import roaz_regions, safety_regions
 from reporting.application.ports import PlacementCounts

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.records import Received
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
+from chassis.messaging.reading import Received
 from contracts.capacity import FlowRecordedV1
 from contracts.codes import FlowKind
 from reporting.application.ports import Admission, Feed

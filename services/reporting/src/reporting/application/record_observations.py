@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.records import Received
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
+from chassis.messaging.reading import Received
 from contracts.capacity import ObservationRecordedV1
 from reporting.application.ports import Feed, Observation
 from reporting.domain.days import local_day

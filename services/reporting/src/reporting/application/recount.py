@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from chassis.sql import Database
+from chassis.database.sql import Database
 from reporting.application.ports import Figures
 
 log = structlog.get_logger(__name__)

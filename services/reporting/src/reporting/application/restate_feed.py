@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-from chassis.sql import Database
+from chassis.database.sql import Database
 from reporting.application.ports import Feed
 from reporting.application.telemetry import FEED_STATEMENTS
 from reporting.domain.pace import Pace

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from chassis.telemetry import LONG_SECONDS
+from chassis.observability.telemetry import LONG_SECONDS
 
 BOARD_SECONDS = Histogram(
     "schakel_reporting_board_seconds",

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from chassis.desk import Duty
+from chassis.worker.desk import Duty
 from reporting.application.expire_contributions import ExpireContributions
 from reporting.application.publish_figures import PublishFigures
 from reporting.application.restate_feed import RestateFeed

@@ -6,9 +6,9 @@ from math import inf
 
 from prometheus_client import Gauge
 
+from chassis.database.sql import Connection
 from chassis.errors import Unavailable
-from chassis.health import Check, Health, Readiness
-from chassis.sql import Connection
+from chassis.standing.health import Check, Health, Readiness
 from reporting.application.telemetry import RECOUNT_AGE_SECONDS, RECOUNT_DIFFERENCES
 
 _LAST_RECOUNT = "select jsonb_array_length(differing) from recounts"

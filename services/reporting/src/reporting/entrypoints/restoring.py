@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from chassis.records import Received
+from chassis.database.sql import Database
+from chassis.messaging.reading import Received
 from chassis.restoring.restored import Published, TakenBack
-from chassis.sql import Database
 from contracts.reporting import NATIONAL
 from contracts.topic import Topic
 from reporting.application.ports import Figures

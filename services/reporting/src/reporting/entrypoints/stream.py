@@ -1,6 +1,6 @@
 """What reporting does with the topics of capacity and placement; the chassis gives it batches and commits them."""
 
-from chassis.records import SOON_SECONDS, Reading
+from chassis.messaging.reading import SOON_SECONDS, Reading
 from contracts.capacity import FLOWS, OBSERVATIONS, UNITS, FlowRecordedV1, ObservationRecordedV1, UnitChangedV1
 from contracts.event import Ended
 from contracts.placement import HOLDS, PLACEMENTS, HoldsChangedV1

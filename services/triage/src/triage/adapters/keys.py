@@ -10,8 +10,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chassis.errors import MustStop
-from chassis.keys import ISSUER_FILE, write_first
-from chassis.sealing import KEY_BYTES
+from chassis.security.keys import ISSUER_FILE, write_first
+from chassis.security.sealing import KEY_BYTES
 
 VAULT_FILE: Final = "vault.json"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from chassis.sealing import KEY_BYTES, Seal, SealBroken
+from chassis.security.sealing import KEY_BYTES, Seal, SealBroken
 from triage.adapters.keys import VaultKeys
 
 _WRAPPED = "key"

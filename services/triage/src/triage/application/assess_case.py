@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from contracts.triage import CASES, CaseAssessedV1, CaseHandedOverV1
 from triage.application.decide import case_to_decide_on
 from triage.application.ports import Work

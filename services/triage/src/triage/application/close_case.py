@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from contracts.codes import ClosureOutcome
 from contracts.triage import CASES, CaseClosedV1
 from triage.application.decide import case_to_decide_on

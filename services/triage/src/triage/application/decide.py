@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from chassis.auth import Caller
+from chassis.security.auth import Caller
 from triage.application.permission import require_act
 from triage.application.ports import Work
 from triage.application.refusals import no_such_case, refusal

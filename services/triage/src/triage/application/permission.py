@@ -1,8 +1,8 @@
 """Whose case it is: triagists see all, who else registers a contact sees its own."""
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from triage.domain.case import Case
 
 _SEES_ALL = frozenset({Role.TRIAGIST, Role.ADMIN})

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from chassis.auth import Caller
+from chassis.security.auth import Caller
 from contracts.event import Event
 from contracts.topic import Topic
 from triage.domain.case import Case

@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from triage.application.decide import case_to_decide_on
 from triage.application.ports import VaultWork
 from triage.domain.case import Case

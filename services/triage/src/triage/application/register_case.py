@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
+from chassis.security.auth import Caller
 from contracts.codes import CallerRole, Channel, Origin
 from contracts.geography import UnknownPlace, place_of_municipality
 from contracts.triage import CASES, CaseRegisteredV1

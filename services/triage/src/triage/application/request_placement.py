@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import FieldError, Rejected
 from chassis.http.etag import require_match
+from chassis.security.auth import Caller
 from contracts.codes import CareType, Cohort, Origin, Urgency
 from contracts.geography import UnknownPlace, place_of_vr
 from contracts.triage import CASES, PlacementRequestedV1

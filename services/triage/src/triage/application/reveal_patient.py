@@ -3,9 +3,9 @@
 from datetime import timedelta
 from uuid import UUID
 
-from chassis.auth import Caller
 from chassis.errors import Rejected, Unavailable
-from chassis.roles import Role
+from chassis.security.auth import Caller
+from chassis.security.roles import Role
 from triage.application.permission import may_see, owns
 from triage.application.ports import VaultWork
 from triage.application.refusals import no_such_case

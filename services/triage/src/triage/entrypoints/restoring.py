@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from chassis.records import Received
+from chassis.database.sql import Database
+from chassis.messaging.reading import Received
 from chassis.restoring.restored import Published, TakenBack
-from chassis.sql import Database
 from contracts.topic import Topic
 from contracts.triage import CaseAssessedV1, CaseClosedV1, CaseHandedOverV1, CaseRegisteredV1, PlacementRequestedV1
 from triage.adapters.sql.work import SqlWork

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from chassis.records import SOON_SECONDS, Handler, Reading, Received
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
+from chassis.messaging.reading import SOON_SECONDS, Handler, Reading, Received
 from contracts.event import Event
 from contracts.placement import PLACEMENTS, PlacementHeartbeatV1
 from triage.adapters.sql.work import SqlWork

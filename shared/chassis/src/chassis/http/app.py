@@ -12,19 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from chassis import telemetry
-from chassis.auth import Keyring
 from chassis.errors import Rejected, Unavailable
-from chassis.health import Health
 from chassis.http.answers import answer
 from chassis.http.edge import Edge
 from chassis.http.fields import field_errors
 from chassis.http.openapi import describe
 from chassis.http.problems import problem, rejection, unavailability
 from chassis.http.route import Route
-from chassis.keys import hash_key
+from chassis.observability import telemetry
+from chassis.security.auth import Keyring
+from chassis.security.keys import hash_key
 from chassis.settings import ServiceSettings
-from chassis.standing import Standing
+from chassis.standing.health import Health
+from chassis.standing.metrics import Standing
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

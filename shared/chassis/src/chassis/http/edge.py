@@ -10,12 +10,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.http.problems import problem
-from chassis.logging import retold
-from chassis.telemetry import http_failed, http_requests, http_seconds
-from chassis.tracing import current_traceparent, spans
+from chassis.observability.logging import retold
+from chassis.observability.telemetry import http_failed, http_requests, http_seconds
+from chassis.observability.tracing import current_traceparent, spans
 
 if TYPE_CHECKING:
-    from chassis.spans import Serving
+    from chassis.observability.spans import Serving
 
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _NO_TRACE = b"0" * 32

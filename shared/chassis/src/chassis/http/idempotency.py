@@ -9,10 +9,10 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from chassis.auth import Caller, caller
+from chassis.database.sql import Connection, Transaction
 from chassis.errors import Rejected, Unavailable
 from chassis.http.problems import rejection
-from chassis.sql import Connection, Transaction
+from chassis.security.auth import Caller, caller
 
 KEPT: Final = timedelta(hours=24)
 

@@ -8,10 +8,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from chassis.auth import Requires
 from chassis.http.etag import if_match
 from chassis.http.idempotency import idempotency_key
 from chassis.http.problems import PROBLEM_JSON, PROBLEM_SCHEMA
+from chassis.security.auth import Requires
 
 _REFUSALS = {
     "400": "Cannot be parsed, or an unknown query parameter.",

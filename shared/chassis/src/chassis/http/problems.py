@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from chassis.auth import Unauthorised
 from chassis.errors import FieldError, Rejected, Unavailable
 from chassis.http.answers import json_bytes
-from chassis.tracing import current_traceparent
+from chassis.observability.tracing import current_traceparent
+from chassis.security.auth import Unauthorised
 
 PROBLEM_JSON = "application/problem+json"
 _TYPE_PREFIX = "urn:nl:zorgcoordinatie:problem:"

@@ -10,9 +10,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from chassis.auth import Requires
 from chassis.errors import FieldError, Rejected
 from chassis.http.fields import field_names
+from chassis.security.auth import Requires
 
 LARGEST_BODY: Final = 1024 * 1024
 

@@ -9,7 +9,7 @@ from weakref import WeakSet
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from chassis.telemetry import sse_cut, sse_readers, sse_skipped
+from chassis.observability.telemetry import sse_cut, sse_readers, sse_skipped
 
 _COMMENT_SECONDS = 5.0
 # A reader that takes nothing for so long has gone without a word, or will never keep up; it comes back by itself when it lives.

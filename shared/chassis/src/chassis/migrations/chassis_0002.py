@@ -33,8 +33,8 @@ def upgrade() -> None:
 def make_live(table: str, channel: str) -> None:
     """Let this table feed a live list: each change is stamped with its transaction and, at its commit, notified on the channel.
 
-    The table has a column `changed_xid` (`chassis.schema.changed_xid()`); the index that readers go by is made here, under the name that
-    `chassis.schema.live_index` gives it.
+    The table has a column `changed_xid` (`chassis.database.schema.changed_xid()`); the index that readers go by is made here, under the name that
+    `chassis.database.schema.live_index` gives it.
     """
     op.execute(f"create index {table}_changed on {table} (changed_xid)")
     op.execute(f"create trigger live_stamp before insert or update on {table} for each row execute function live_stamp()")

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from chassis.generations import FIRST
+from chassis.database.generations import FIRST
 
 _STATEMENTS = (
     """

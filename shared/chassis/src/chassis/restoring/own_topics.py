@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chassis.records import Received, parse
+from chassis.database.sql import Database
+from chassis.kafka.topic_records import records_of
+from chassis.messaging.reading import Received, parse
 from chassis.restoring.portions import portions
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
-from chassis.topic_records import records_of
 from contracts.event import generation_of
 from contracts.topic import Topic
 

@@ -13,15 +13,15 @@ from typing import Any, Protocol
 
 import structlog
 
-from chassis.delivery import Delivery
-from chassis.generations import begin_generation, current_generation, settle_generation
-from chassis.records import HasTopic, Received
-from chassis.relay import Relay
+from chassis.database.generations import begin_generation, current_generation, settle_generation
+from chassis.database.sql import Database
+from chassis.kafka.topic_records import records_of
+from chassis.messaging.delivery import Delivery
+from chassis.messaging.reading import HasTopic, Received
+from chassis.messaging.relay import Relay
 from chassis.restoring.own_topics import read_own_topics, remember
 from chassis.restoring.rewinding import Rewound, rewind
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
-from chassis.topic_records import records_of
 from contracts.parking import parked_topic
 from contracts.registry import TOPICS
 from contracts.topic import Topic

@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
+from chassis.database.sql import Database
 from chassis.errors import MustStop
-from chassis.positions import partitions_of
+from chassis.kafka.partitions import partitions_of
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from contracts.topic import Topic
 
 _START_WITHIN_SECONDS = 20

@@ -52,8 +52,8 @@ async def topics(broker: Broker, namespace: str) -> AsyncIterator[MakeTopics]:
     As in ``await topics(partitions=4)``.
     """
     # Only tests with topics need the registry of topics.
+    from chassis.kafka.topics import create_topics  # noqa: PLC0415 - as said
     from chassis.settings import ServiceSettings  # noqa: PLC0415 - as said
-    from chassis.topics import create_topics  # noqa: PLC0415 - as said
 
     yield partial(create_topics, ServiceSettings(kafka_bootstrap_servers=broker.bootstrap_servers, namespace=namespace))
     await delete_topics(broker.bootstrap_servers, namespace)

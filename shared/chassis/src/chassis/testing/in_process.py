@@ -13,9 +13,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from chassis.keys import Issuer, ensure_keys
+from chassis.database.sql import Database
+from chassis.security.keys import Issuer, ensure_keys
 from chassis.settings import ServiceSettings
-from chassis.sql import Database
 from chassis.testing.databases import Databases, migrate
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from capacity.application.ports import FlowFact, Known
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 
 _STORE = """
 with sent as (

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 
 KEPT = timedelta(days=15)
 

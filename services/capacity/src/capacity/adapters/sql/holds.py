@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from capacity.domain.holds import UnitHolds
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 
 HOLDS_COLUMNS = "h.version as holds_version, h.hold_ids, h.changed_at as holds_changed_at, h.is_incomplete"
 

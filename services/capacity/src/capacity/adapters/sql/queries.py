@@ -14,8 +14,8 @@ from capacity.domain.holds import UnitHolds
 from capacity.domain.registry import Location
 from capacity.domain.report import Report
 from capacity.domain.unit import Unit
-from chassis.sql import Database
-from chassis.timers import db_now
+from chassis.database.clock import db_now
+from chassis.database.sql import Database
 from contracts.codes import CareType, Cohort, Sector
 
 _SEEN_COLUMNS = f"{UNIT_COLUMNS}, {HOLDS_COLUMNS}, (select db_clock()) as now"

@@ -10,7 +10,7 @@ import orjson
 from capacity.application.ports import RegistryChange
 from capacity.domain.registry import Location, Registration
 from capacity.domain.unit import Unit
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 from contracts.codes import Sector
 
 LOCATION_COLUMNS = "location_id, version, name, organisation, sector, municipality, vr, roaz, latitude, longitude, phone, external_id"

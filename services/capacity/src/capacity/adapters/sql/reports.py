@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from capacity.application.ports import Fact, Known
 from capacity.domain.report import ClosedBecause, Report
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 from contracts.capacity import FIGURE_FIELDS, Field_
 from contracts.codes import Source
 

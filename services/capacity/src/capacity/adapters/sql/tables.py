@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis.schema import changed_xid, chassis_tables, live_index
+from chassis.database.schema import changed_xid, chassis_tables, live_index
 
 metadata = MetaData()
 chassis_tables(metadata)

@@ -16,8 +16,9 @@ from capacity.domain.fold import Picture
 from capacity.domain.registry import Location, Registration
 from capacity.domain.report import ClosedBecause
 from capacity.domain.unit import Unit
-from chassis.sql import Connection
-from chassis.timers import db_now, set_timers
+from chassis.database.clock import db_now
+from chassis.database.sql import Connection
+from chassis.worker.timers import set_timers
 from contracts.codes import CareType, Cohort, Sector, Source
 
 UNIT_TABLES = "units u join locations l using (location_id) left join unit_holds h using (unit_id)"

@@ -8,8 +8,8 @@ from capacity.adapters.sql.registry import SqlRegistry
 from capacity.adapters.sql.reports import SqlReports
 from capacity.adapters.sql.units import SqlUnits
 from capacity.domain.age_limits import AgeLimits
-from chassis.sql import Transaction
-from chassis.timers import db_now
+from chassis.database.clock import db_now
+from chassis.database.sql import Transaction
 from contracts.event import Event
 from contracts.topic import Topic
 

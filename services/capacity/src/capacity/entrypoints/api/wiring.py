@@ -12,12 +12,12 @@ from capacity.adapters.sql.work import SqlWork
 from capacity.application.take_reports import Submission, Verdict, take_reports
 from capacity.application.take_together import TakeTogether
 from capacity.domain.age_limits import AgeLimits
-from chassis.auth import Caller, Requires
-from chassis.auth import caller as with_token
+from chassis.database.sql import Database, Transaction
 from chassis.http.etag import if_match
-from chassis.roles import PROVIDERS, REPORTERS
-from chassis.sql import Database, Transaction
-from chassis.tracing import going_on
+from chassis.observability.tracing import going_on
+from chassis.security.auth import Caller, Requires
+from chassis.security.auth import caller as with_token
+from chassis.security.roles import PROVIDERS, REPORTERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from chassis.sql import Connection, Database
+from chassis.database.sql import Connection, Database
 from contracts.capacity import UNITS
 from contracts.triage import CASES
 from placement.adapters.sql.statuses import HOLDING_SQL

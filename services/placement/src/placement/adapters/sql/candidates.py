@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 from placement.adapters.sql.units import UNIT_COLUMNS, unit_of
 from placement.domain.matching import OXYGEN, YES_OR_NO, Exclusion, needed_features, needed_oxygen
 from placement.domain.request import Request

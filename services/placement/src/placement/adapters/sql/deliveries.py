@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from chassis.sql import Database
+from chassis.database.sql import Database
 from placement.application.bring_messages import Message
 
 LEASE: Final = timedelta(seconds=30)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 from placement.domain.states import Guard, Status, way
 
 Kind = Literal["requests", "offers"]

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from chassis.clock import TransactionClock, then_clock
-from chassis.sql import Connection
+from chassis.database.clock import TransactionClock, then_clock
+from chassis.database.sql import Connection
 from placement.adapters.sql.moving import change_row, move_row, put_back_rows
 from placement.adapters.sql.statuses import ABSORBED_SQL, HOLDING_SQL
 from placement.adapters.sql.units import HAS_PLACE, IS_OVERCOMMITTED

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from chassis.sql import Connection
-from chassis.timers import db_now
+from chassis.database.clock import db_now
+from chassis.database.sql import Connection
 from placement.adapters.sql.requests import REQUEST_COLUMNS, request_of
 from placement.adapters.sql.statuses import HOLDING_SQL, PLACED_SQL
 from placement.adapters.sql.units import UNIT_COLUMNS, unit_of

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from chassis.clock import TransactionClock, then_clock
-from chassis.sql import Connection
+from chassis.database.clock import TransactionClock, then_clock
+from chassis.database.sql import Connection
 from contracts.codes import CareType, Cohort, Origin, Urgency
 from contracts.placement import RequestEnd
 from placement.adapters.sql.moving import change_row, move_row

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from chassis.clock import TransactionClock, then_clock
-from chassis.sql import Connection
+from chassis.database.clock import TransactionClock, then_clock
+from chassis.database.sql import Connection
 from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, Cohort, Sector
 from placement.adapters.sql.statuses import HOLDING_SQL

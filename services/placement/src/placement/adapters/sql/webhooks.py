@@ -5,7 +5,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 from placement.domain.webhook import Told
 
 # An offer is told until it must have been answered; that it is over helps for as long as somebody may still prepare a bed for it.

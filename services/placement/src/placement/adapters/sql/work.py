@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.clock import TransactionClock
-from chassis.sql import Connection, Transaction
-from chassis.timers import set_timers
+from chassis.database.clock import TransactionClock
+from chassis.database.sql import Connection, Transaction
+from chassis.worker.timers import set_timers
 from contracts.event import Event
 from contracts.topic import Topic
 from placement.adapters.sql.offers import SqlOffers

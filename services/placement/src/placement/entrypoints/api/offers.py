@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from chassis.auth import Caller
+from chassis.database.sql import Transaction
 from chassis.errors import Rejected
 from chassis.http.answers import answer
 from chassis.http.etag import etag
@@ -15,7 +15,7 @@ from chassis.http.pages import Cursor, Limit, after, identifier, instant, next_l
 from chassis.http.problems import rejection
 from chassis.http.route import Router
 from chassis.live import STREAM_RESPONSES, LastEventId, live_answer
-from chassis.sql import Transaction
+from chassis.security.auth import Caller
 from placement.adapters.sql.queries import Condition, Queries, Row, all_hold, where
 from placement.application.accept_offer import accept_offer
 from placement.application.confirm_room import confirm_room

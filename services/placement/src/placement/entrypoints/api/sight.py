@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
-from chassis.roles import PROVIDERS, Role
+from chassis.security.auth import Caller
+from chassis.security.roles import PROVIDERS, Role
 from contracts.geography import UNKNOWN_ROAZ, safety_regions
 from placement.adapters.sql.queries import Condition, Row, all_hold
 from placement.domain.distance import possible_roaz

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from chassis.auth import Caller
+from chassis.security.auth import Caller
 from contracts.codes import CareType, Cohort, Origin, Sector, Urgency
 from contracts.placement import RequestEnd
 from placement.adapters.sql.queries import Row

@@ -7,11 +7,11 @@ from fastapi import Path
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from chassis.auth import Caller
 from chassis.errors import Rejected
 from chassis.http.answers import answer
 from chassis.http.forms import Form
 from chassis.http.route import Router
+from chassis.security.auth import Caller
 from placement.adapters.sql.queries import Row
 from placement.adapters.sql.webhooks import webhook_row
 from placement.application.remove_webhook import remove_webhook

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from chassis.auth import Caller, Requires
-from chassis.auth import caller as with_token
+from chassis.database.sql import Database, Transaction
 from chassis.http.etag import if_match
 from chassis.live import Live
-from chassis.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFER_READERS, OFFERERS, REQUEST_READERS
-from chassis.sql import Database, Transaction
+from chassis.security.auth import Caller, Requires
+from chassis.security.auth import caller as with_token
+from chassis.security.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFER_READERS, OFFERERS, REQUEST_READERS
 from placement.adapters.sealing import SecretSeal
 from placement.adapters.sql.moving import CHANNELS
 from placement.adapters.sql.queries import OFFER_ROWS, REQUEST_ROWS, Queries

@@ -10,12 +10,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from chassis.cloudevents import attributes_of, readable
 from chassis.errors import MustStop
-from chassis.positions import partitions_of
-from chassis.records import TOPIC_ID_HEADER, Record
+from chassis.kafka.cloudevents import attributes_of, readable
+from chassis.kafka.partitions import partitions_of
+from chassis.kafka.record import TOPIC_ID_HEADER, Record
+from chassis.observability.tracing import processing
 from chassis.settings import ServiceSettings
-from chassis.tracing import processing
 from contracts.reporting import NATIONAL, FigureChangedV1
 from reporting.application.live_picture import LivePicture, Told
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from chassis.sql import Transaction
-from chassis.tracing import current_traceparent
+from chassis.database.sql import Transaction
+from chassis.observability.tracing import current_traceparent
 from reporting.adapters.sql.held import held
 from reporting.application.ports import Contribution, Holding
 

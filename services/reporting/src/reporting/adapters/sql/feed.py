@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
 from reporting.application.ports import Admission, DayTold, Observation
 from reporting.domain.days import Days, local_day
 from reporting.domain.feed import CELL_NAMES, COLUMNS, Cells, Column, Coverage

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
 from contracts.reporting import FigureChangedV1
 from reporting.adapters.sql.held import held
 from reporting.application.ports import Sum, Touched

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from chassis.sql import Transaction
+from chassis.database.sql import Transaction
 from contracts.codes import CareType, Cohort, Level, Sector
 from reporting.application.ports import PlacementCell
 from reporting.domain.days import Days, local_day

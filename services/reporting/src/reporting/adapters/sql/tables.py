@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis.schema import chassis_tables
+from chassis.database.schema import chassis_tables
 
 metadata = MetaData()
 chassis_tables(metadata)

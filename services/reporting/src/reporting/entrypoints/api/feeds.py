@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
-from chassis.auth import Caller, Requires
 from chassis.http.answers import answer
 from chassis.http.route import Router
-from chassis.roles import NATIONAL_READERS
+from chassis.security.auth import Caller, Requires
+from chassis.security.roles import NATIONAL_READERS
 from reporting.application.ports import DayTold
 from reporting.application.read_feed import FeedRead, ReadFeed
 from reporting.domain.feed import COLUMNS, Cells, Coverage, as_csv

@@ -8,12 +8,12 @@ import orjson
 from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
-from chassis.auth import Caller, Requires
 from chassis.errors import FieldError, Rejected
 from chassis.http.answers import answer
 from chassis.http.route import Router
 from chassis.http.sse import sse_response
-from chassis.roles import NATIONAL_READERS, Role
+from chassis.security.auth import Caller, Requires
+from chassis.security.roles import NATIONAL_READERS, Role
 from contracts.codes import CareType, Cohort, Level, Sector
 from reporting.application.live_picture import LivePicture, Shown
 from reporting.application.read_placements import ReadPlacements

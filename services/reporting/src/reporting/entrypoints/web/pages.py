@@ -9,9 +9,9 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import RedirectResponse
 from jinja2 import Environment
 
-from chassis.auth import Keyring
 from chassis.errors import FieldError, Rejected
 from chassis.http.route import Router
+from chassis.security.auth import Keyring
 from chassis.web.page import Page, page_templates
 from chassis.web.static_files import mount_static, static_url
 from chassis.web.words import CARE_TYPES, COHORTS, SECTORS

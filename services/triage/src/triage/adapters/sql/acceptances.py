@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 from triage.application.ports import Acceptance
 
 # An older event never overrules a newer one, whatever the way by which it came here a second time.

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from chassis.clock import TransactionClock, then_clock
-from chassis.sql import Connection
+from chassis.database.clock import TransactionClock, then_clock
+from chassis.database.sql import Connection
 from contracts.codes import CallerRole, Channel, ClosureOutcome, Origin
 from triage.adapters.sql.timeline import TOLD, told
 from triage.domain.case import Assessment, Case, PlaceRequest

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chassis.sql import Connection
+from chassis.database.sql import Connection
 
 _FORGET = "delete from second_contacts where heard_at < db_clock() - $1::interval"
 

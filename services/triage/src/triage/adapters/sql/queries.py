@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from chassis.auth import Caller
+from chassis.database.sql import Database
 from chassis.live import Row
-from chassis.sql import Database
+from chassis.security.auth import Caller
 from contracts.codes import Urgency
 from triage.adapters.sql.cases import CASE_COLUMNS, case_of
 from triage.application.permission import OWN_BY_ORGANISATION, sees_all

@@ -7,9 +7,9 @@ from uuid import UUID
 import orjson
 from pydantic import TypeAdapter
 
-from chassis.auth import Caller
-from chassis.clock import TransactionClock, then_clock
-from chassis.sql import Connection
+from chassis.database.clock import TransactionClock, then_clock
+from chassis.database.sql import Connection
+from chassis.security.auth import Caller
 from triage.adapters.sealing import CaseSeal, Sealing, WrappedKey
 from triage.domain.identity import Identity, Patient, WishTexts
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from chassis.clock import TransactionClock
-from chassis.sql import Transaction
+from chassis.database.clock import TransactionClock
+from chassis.database.sql import Transaction
 from contracts.event import Event
 from contracts.topic import Topic
 from triage.adapters.sealing import Sealing

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from chassis.auth import Caller, Requires
-from chassis.auth import caller as with_token
+from chassis.database.sql import Database, Transaction
 from chassis.http.etag import if_match
 from chassis.live import Live
-from chassis.roles import ASSESSORS, CASE_READERS, CASE_REGISTRARS, IDENTITY_READERS, PLACE_ASKERS
-from chassis.sql import Database, Transaction
+from chassis.security.auth import Caller, Requires
+from chassis.security.auth import caller as with_token
+from chassis.security.roles import ASSESSORS, CASE_READERS, CASE_REGISTRARS, IDENTITY_READERS, PLACE_ASKERS
 from triage.adapters.sealing import Sealing
 from triage.adapters.sql.queries import Queries
 from triage.adapters.sql.work import SqlVaultWork

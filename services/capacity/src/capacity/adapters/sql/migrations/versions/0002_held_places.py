@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from chassis.database.schema import changed_xid
 from chassis.migrations import chassis_0002
-from chassis.schema import changed_xid
 
 revision = "0002"
 down_revision = "0001"

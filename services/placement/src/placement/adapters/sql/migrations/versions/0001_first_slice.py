@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from chassis.database.schema import Xid8
 from chassis.migrations import chassis_0001, chassis_0002
-from chassis.schema import Xid8
 
 revision = "0001"
 down_revision = None

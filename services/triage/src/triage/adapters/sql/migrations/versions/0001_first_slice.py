@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis.database.schema import changed_xid
 from chassis.migrations import chassis_0001, chassis_0002
-from chassis.schema import changed_xid
 
 revision = "0001"
 down_revision = None
