@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import probe
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -12,7 +14,7 @@ from playground import Playground
 from chassis.database.sql import Database
 from chassis.errors import MustStop
 from chassis.kafka.topics import create_topics
-from chassis.messaging.relay import Relay
+from chassis.messaging.relay import _PRUNE, Relay
 from chassis.settings import ServiceSettings
 from chassis.standing.health import Health
 from chassis.testing.fixtures import OwnBroker
@@ -57,6 +59,32 @@ async def test_what_was_sent_can_be_looked_at_for_an_hour_and_is_then_forgotten(
         await eventually(lambda: playground.value("select published_at is not null from outbox where aggregateid = 'young'"))
 
     assert {row["aggregateid"] for row in await playground.rows("select aggregateid from outbox")} == {"stopped", "young"}
+
+
+@pytest.mark.parametrize(("old", "read_at_most"), [(0, 1), (10, 2_100)])
+async def test_forgetting_reads_no_more_than_its_portion_however_much_was_sent(
+    playground: Playground, database: Database, old: int, read_at_most: int
+) -> None:
+    await playground.do(
+        "insert into outbox (aggregatetype, aggregateid, type, subject, payload, event_id, version, created_at, published_at) "
+        "select 't', 'k', 't', 's', '', gen_random_uuid(), n, at, at from generate_series(1, 5000) as n "
+        f"cross join lateral (select now() - make_interval(mins => case when n <= {old} then 61 else 1 end)) as t (at)"
+    )
+    async with database.connection() as connection, connection.transaction():
+        await connection.execute("set local enable_bitmapscan to off")
+        [explained] = orjson.loads(await connection.fetchval(f"explain (analyze, format json) {_PRUNE}"))
+    read = [
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in _nodes(explained["Plan"])
+        if node.get("Relation Name") and node["Node Type"] != "ModifyTable"
+    ]
+    assert sum(read) <= read_at_most
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
 
 
 @pytest.mark.usefixtures("probe_topics")
