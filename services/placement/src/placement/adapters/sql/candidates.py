@@ -42,9 +42,13 @@ _SUITABLE = f"""
 select {UNIT_COLUMNS} from units u
 where care_type = $1 and cohort = $2 and {_IS_WHERE_WANTED} and {_FIRST_REASON} is null
 """
+# Most of a country's units are elsewhere, and that the index alone can tell; only the others have to be read and judged.
 _LEFT_OUT = f"""
-select reason, count(*) as units from (select {_FIRST_REASON} as reason from units where care_type = $1) judged
+select reason, count(*) as units
+from (select {_FIRST_REASON} as reason from units where care_type = $1 and {_IS_WHERE_WANTED}) judged
 where reason is not null group by reason
+union all
+select '{Exclusion.ANDERE_REGIO}', count(*) from units where care_type = $1 and not {_IS_WHERE_WANTED} having count(*) > 0
 """
 _UNIT = f"select {UNIT_COLUMNS} from units u where unit_id = $1"
 
