@@ -1,6 +1,8 @@
 # The commands of Schakel, as README.md and docs give them; each runs what a developer would type.
 SHELL := /bin/bash
-PYTHON ?= python3
+# A distribution builds its Python for speed. One that was compiled by hand often is not, and all of this then takes a third more time.
+PYTHON ?= $(or $(shell for python in /usr/bin/python3 python3; do \
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done),python3)
 BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9

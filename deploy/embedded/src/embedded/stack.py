@@ -155,11 +155,12 @@ async def _side_by_side() -> AsyncIterator[asyncio.TaskGroup]:
     try:
         async with asyncio.TaskGroup() as group:
             yield group
-    except* CannotStartError as errors:
-        first: BaseException = errors
+    except BaseExceptionGroup as errors:
+        # Raised in an `except*`, the reason would come out in a group again with some versions of Python 3.11.
+        first: BaseException | None = errors.subgroup(CannotStartError)
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
-        raise first from None
+        raise first or errors from None
 
 
 def _answers_ok(port: int, path: str) -> bool:
