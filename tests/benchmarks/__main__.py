@@ -34,10 +34,17 @@ async def main() -> None:
             await stack.settled(session)
             await _latencies(stack, session, units)
             await _patients(stack, session, units)
-            await _throughput(stack, session, units)
+            rate = await _throughput(stack, session, units)
+            bare = await bare_throughput(stack.bootstrap_servers, _PAYLOAD, _BATCH)
+            print(f"  bare loop of as many records: {bare:,.0f}/s, ratio {bare / rate:.1f}")
+            print(verdict("batch", rate, 1_000, "reports/s", at_least=True), flush=True)
             memory = stack.memory_mebibytes()
             print(f"memory (PSS) of the whole system: {memory:.0f} MiB")
             print(verdict("memory", memory, 2048, "MiB"))
+        async with running_stack(Path(folder), REPORTING_WORKERS="3") as stack, stack.session() as session:
+            print("\nthe same with three workers of reporting, on the same cores:")
+            three = await _throughput(stack, session, units)
+            print(f"  three workers beside one: {three:,.0f} and {rate:,.0f} reports/s, ratio {three / rate:.2f}")
 
 
 async def _latencies(stack: RunningStack, session: aiohttp.ClientSession, units: list[BenchUnit]) -> None:
@@ -102,7 +109,7 @@ def _print_patients(met: Journeys, how: str) -> None:
     print(verdict("first offer p99", offer.p99, 300, "ms"), flush=True)
 
 
-async def _throughput(stack: RunningStack, session: aiohttp.ClientSession, units: list[BenchUnit]) -> None:
+async def _throughput(stack: RunningStack, session: aiohttp.ClientSession, units: list[BenchUnit]) -> float:
     lines = [units[nth % len(units)].next_report() for nth in range(_BATCH)]
     begun = time.perf_counter()
     answers = await post_ndjson(session, "/capacity/v1/reports/batch", lines)
@@ -110,13 +117,12 @@ async def _throughput(stack: RunningStack, session: aiohttp.ClientSession, units
     refused = sum(not answer.get("report_id") or answer.get("problem") is not None for answer in answers)
     await stack.settled(session)
     through = time.perf_counter() - begun
-    bare = await bare_throughput(stack.bootstrap_servers, _PAYLOAD, _BATCH)
     rate = _BATCH / through
     print(
         f"\nbatch of {_BATCH:,} NDJSON reports: answered after {accepted:.1f} s ({_BATCH / accepted:,.0f}/s, {refused} refused), through capacity and"
     )
-    print(f"  reporting after {through:.1f} s ({rate:,.0f}/s); bare loop of as many records {bare:,.0f}/s, ratio {bare / rate:.1f}")
-    print(verdict("batch", rate, 1_000, "reports/s", at_least=True), flush=True)
+    print(f"  reporting after {through:.1f} s ({rate:,.0f}/s)", flush=True)
+    return rate
 
 
 if __name__ == "__main__":

@@ -57,12 +57,12 @@ class RunningStack:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path) -> AsyncIterator[RunningStack]:
+async def running_stack(folder: Path, **settings: str) -> AsyncIterator[RunningStack]:
     """Start it, give it once it is ready, stop it with Ctrl-C's signal."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "RUN_DIR": str(folder), "KEYS_DIR": str(folder / "keys"), "PORT": str(port), "SIMULATE": "0"}
+    environment = {**os.environ, "RUN_DIR": str(folder), "KEYS_DIR": str(folder / "keys"), "PORT": str(port), "SIMULATE": "0"} | settings
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "embedded", "run", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True

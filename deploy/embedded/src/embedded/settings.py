@@ -19,6 +19,7 @@ class Settings:
     database_url: str  # an administrator's; empty: our own PostgreSQL
     namespace: str
     partitions: int
+    reporting_workers: int  # every report of the country goes through these
 
     @property
     def url(self) -> str:
@@ -36,6 +37,7 @@ class Settings:
             namespace=os.environ.get("NAMESPACE", ""),
             # Two cores run no more than this side by side, and every partition costs the broker files and memory.
             partitions=_number("PARTITIONS", 4, 1000),
+            reporting_workers=_number("REPORTING_WORKERS", 1, 100),
         )
 
 

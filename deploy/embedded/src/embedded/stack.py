@@ -68,6 +68,10 @@ class Stack:
                 commands.create_task(self._done(self._program("keys", ("chassis", "keys"), addresses)))
         with self._terminal.step(f"Services ({', '.join(SERVICES)})"):
             programs = [self._program(f"{service}-worker", (service, "worker"), addresses, service) for service in SERVICES]
+            programs += [
+                self._program(f"reporting-worker-{nth}", ("reporting", "worker"), addresses, "reporting")
+                for nth in range(2, self._settings.reporting_workers + 1)
+            ]
             programs.append(self._program("api", ("chassis", "serve", *SERVICES, "--port", str(self._settings.port)), addresses))
             for program in programs:
                 await self._supervisor.start(Service(program), stage=_SERVICES)
