@@ -1,7 +1,7 @@
 """Everything that was accepted counts once, everywhere one can look; told from what went in, on a system where others have been before."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,10 +12,11 @@ from tests.e2e.busy_day import BusyDay
 from tests.e2e.checker import CHECKS, Evidence, counters_equal_rows, never_given_twice
 from tests.e2e.kafka_log import faults_in_order, last_of_each_key
 from tests.e2e.oracle import FIELDS
-from tests.e2e.running import assert_same, compared
+from tests.e2e.running import assert_same, compared, figure_key
 
 from .commands import compose
 from .deployment import SERVICES, Deployment
+from .screens import Screens
 
 _SUMMED = (*FIELDS, "free", "available")
 _PLACEMENT_TOPICS = ("triage.cases.v1", "placement.placements.v1", "placement.holds.v1")
@@ -167,6 +168,14 @@ async def _nobody_differs(deployment: Deployment) -> None:
     await compose("exec", "--no-TTY", "placement-worker", "python", "-m", "placement", "audit")
 
 
-def screens_agree(picture: Mapping[str, Any], said: Iterable[Mapping[str, Any]], name_of: Callable[[Mapping[str, Any]], str]) -> None:
+async def screens_are_right(deployment: Deployment, screens: Screens) -> None:
     """Whoever looked all the time has before them what somebody sees who comes now."""
-    assert_same(dict(picture), {name_of(item): item for item in said})
+    national, board = screens.national, screens.board
+
+    async def agree() -> bool:
+        now = (await deployment.get("/reporting/v1/national")).json()["items"]
+        assert_same(national.picture, {figure_key(item): item for item in now})
+        assert_same(board.picture, {str(item["id"]): item for item in await _board(deployment)})
+        return True
+
+    await eventually(agree, timeout=15, every=1)

@@ -14,9 +14,8 @@ from tests.e2e.busy_day import BusyDay
 from tests.e2e.load import Load, fresh_report, report_body
 from tests.e2e.patients import NEEDS_A_BED, Region
 from tests.e2e.replaying import replay
-from tests.e2e.running import figure_key
 
-from .agreement import counted, screens_agree
+from .agreement import counted, screens_are_right
 from .commands import compose, crashed, rolled, running, scaled, started
 from .deployment import SERVICES, Deployment
 from .faults import HEADING, Fault, Faults
@@ -93,7 +92,7 @@ async def test_whatever_is_killed_stopped_or_rolled_nothing_is_lost_doubled_or_g
         await _break_it(deployment, people, faults)
 
     count = await counted(deployment, day)
-    await _screens_are_right(deployment, screens)
+    await screens_are_right(deployment, screens)
     print(f"{reports.accepted} reports and admissions, {day.calls} calls about {_patients(day)} patients, {day.admitted} admitted; {count}")
     assert (count.lost, count.doubled, count.given_twice) == (0, 0, 0)
     assert _broken(faults.all) == []
@@ -143,17 +142,6 @@ async def _is_refused_for_now(deployment: Deployment, people: Region) -> None:
         assert "retry-after" in answer.headers
 
 
-async def _screens_are_right(deployment: Deployment, screens: Screens) -> None:
-    national, board = screens.national, screens.board
-
-    async def agree() -> bool:
-        screens_agree(national.picture, (await deployment.get("/reporting/v1/national")).json()["items"], figure_key)
-        screens_agree(board.picture, (await deployment.get("/capacity/v1/board")).json()["items"], lambda item: str(item["id"]))
-        return True
-
-    await eventually(agree, timeout=15, every=1)
-
-
 def _patients(day: BusyDay) -> int:
     return sum(done.fact == "case-registered" for done in day.done)
 
@@ -195,7 +183,7 @@ async def test_workers_are_added_while_a_whole_country_reports(deployment: Deplo
             await asyncio.sleep(15)
         instants["end"] = loop.time()
     count = await counted(deployment)
-    await _screens_are_right(deployment, screens)
+    await screens_are_right(deployment, screens)
     names = list(instants)
     print(f"\n{'':<20} {'reports/s':>10} {'longest silence':>16} {'slowest shown after':>20}")
     for what, until in pairwise(names):

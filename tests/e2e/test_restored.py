@@ -3,27 +3,25 @@
 import asyncio
 import os
 import subprocess
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest_asyncio
 
 from chassis.testing.databases import Databases
 from chassis.testing.servers import TEST_BROKER_SETTINGS, temporary_folder
 from chassis.testing.waiting import eventually
-from contracts.event import generation_of
 from embedded.kafka import Kafka
 from embedded.postgres import Postgres
 from embedded.postgres_binaries import Binaries, choose
 
 from .conftest import running_system
-from .kafka_log import Seen, last_of_each_key
+from .kafka_log import faults_in_order, last_of_each_key
 from .patients import Case, Offer, Region, Unit, region
 from .system import API, BEDS, PATIENTS, WORKERS, System
 
@@ -32,10 +30,9 @@ SERVICES = (*BEDS, *PATIENTS)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A system whose PostgreSQL is backed up by the scripts of the deployment."""
+class Server:
+    """A PostgreSQL that is backed up by the scripts of the deployment."""
 
-    system: System
     postgres: Postgres
     binaries: Binaries
     folder: Path
@@ -57,23 +54,45 @@ class Kept:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    async def restore(self, moment: datetime) -> None:
+        """The server as it was."""
+        await self.postgres.stop()
+        self.script("restore", moment.isoformat())
+        await self.postgres.start()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A system on such a server."""
+
+    system: System
+    server: Server
+
 
 @pytest_asyncio.fixture
-async def kept() -> AsyncIterator[Kept]:
-    with temporary_folder() as kafka_folder, temporary_folder() as folder:
+async def server() -> AsyncIterator[Server]:
+    with temporary_folder() as folder:
         binaries = choose(folder, None)
         (folder / "backups").mkdir()
         binaries.hand_over(folder / "backups")
         archive = f"sh {SCRIPTS / 'archive-wal'} %p %f {folder / 'backups'}"
-        kafka = Kafka(kafka_folder, settings=TEST_BROKER_SETTINGS)
-        postgres = Postgres(folder, settings={"archive_mode": "on", "archive_command": archive})
+        postgres = Postgres(folder, settings={"archive_mode": "on", "archive_command": archive, "hot_standby": "off"})
         try:
-            await kafka.start()
             await postgres.start()
-            async with running_system(kafka.bootstrap_servers, Databases(postgres.url), SERVICES) as running:
-                yield Kept(running, postgres, binaries, folder)
+            yield Server(postgres, binaries, folder)
         finally:
             await postgres.stop()
+
+
+@pytest_asyncio.fixture
+async def kept(server: Server) -> AsyncIterator[Kept]:
+    with temporary_folder() as kafka_folder:
+        kafka = Kafka(kafka_folder, settings=TEST_BROKER_SETTINGS)
+        try:
+            await kafka.start()
+            async with running_system(kafka.bootstrap_servers, Databases(server.postgres.url), SERVICES) as running:
+                yield Kept(running, server)
+        finally:
             await kafka.stop()
 
 
@@ -87,7 +106,7 @@ async def test_after_a_restore_to_an_earlier_point_everybody_agrees_and_no_place
         waiting, early = await people.patient("ELV_LAAG"), await people.patient("ELV_LAAG")
         [refused] = await people.offer(early, [declined])
         await system.settled()
-        kept.script("base-backup")
+        kept.server.script("base-backup")
         # What lies between the copy and the moment is in the log alone.
         await people.report(kept_up, places=3, occupied=1)
         await system.settled()
@@ -129,6 +148,29 @@ async def test_after_a_restore_to_an_earlier_point_everybody_agrees_and_no_place
         await _assert_topics(system)
 
 
+async def test_whoever_restored_to_the_wrong_moment_restores_once_more_to_an_earlier_or_a_later_one(server: Server) -> None:
+    server.script("base-backup")
+    # A copy is named by the second in which it was finished, and is good for every moment after that second.
+    await asyncio.sleep(1)
+    early = await _say(server, 1)
+    await _say(server, 2)
+    server.script("base-backup")
+    late = await _say(server, 3)
+    await _say(server, 4)
+
+    await server.restore(early)
+    assert await _said(server) == [1]
+    # What was taken away is in the log still, and so is what was said instead. The newest base backup is of what was taken away.
+    instead = await _say(server, 5)
+    await _say(server, 6)
+    await server.restore(late)
+    assert await _said(server) == [1, 2, 3]
+    await server.restore(instead)
+    assert await _said(server) == [1, 5]
+    await server.restore(early)
+    assert await _said(server) == [1]
+
+
 async def _restore(kept: Kept, moment: datetime) -> dict[str, str]:
     """As docs/backup.md has it; gives what each service's command said."""
     system = kept.system
@@ -137,9 +179,7 @@ async def _restore(kept: Kept, moment: datetime) -> dict[str, str]:
         process.terminate()
     for process in stopping:
         await process.wait_exit()
-    await kept.postgres.stop()
-    kept.script("restore", moment.isoformat())
-    await kept.postgres.start()
+    await kept.server.restore(moment)
 
     # Whoever starts too early can do no harm.
     system.start(API)
@@ -195,23 +235,29 @@ async def _agree(system: System) -> None:
 async def _assert_topics(system: System) -> None:
     assert system.ended == [], "something ended that nobody stopped"
     for topic in ("capacity.units.v1", "capacity.observations.v1", "placement.holds.v1", "placement.placements.v1", "triage.cases.v1"):
-        assert not _faults(await system.log.records(topic)), topic
+        assert faults_in_order(await system.log.records(topic)) == [], topic
     facts = [seen.json["report_id"] for seen in await system.log.records("capacity.observations.v1")]
     assert len(facts) == len(set(facts)), "a report was told twice"
 
 
-def _faults(records: list[Seen]) -> list[str]:
-    """Keys whose versions do not rise one by one within a generation, or whose last record is an old one."""
-    by_key: dict[str, list[Seen]] = defaultdict(list)
-    for seen in records:
-        by_key[seen.key].append(seen)
-    faults = []
-    for key, of_key in by_key.items():
-        firsts = list(dict.fromkeys(seen.sequence for seen in of_key))
-        steps = [(one, next_) for one, next_ in pairwise(firsts) if generation_of(one) == generation_of(next_)]
-        if firsts != sorted(firsts) or any(next_ != one + 1 for one, next_ in steps) or of_key[-1].sequence != max(firsts):
-            faults.append(key)
-    return faults
+async def _say(server: Server, nth: int) -> datetime:
+    """Write it down; gives the moment after that."""
+    connection = await asyncpg.connect(server.postgres.url)
+    try:
+        await connection.execute("create table if not exists said (nth int)")
+        await connection.execute("insert into said values ($1)", nth)
+        moment: datetime = await connection.fetchval("select clock_timestamp()")
+    finally:
+        await connection.close()
+    return moment
+
+
+async def _said(server: Server) -> list[int]:
+    connection = await asyncpg.connect(server.postgres.url)
+    try:
+        return [row["nth"] for row in await connection.fetch("select nth from said order by nth")]
+    finally:
+        await connection.close()
 
 
 async def _now(system: System) -> datetime:
