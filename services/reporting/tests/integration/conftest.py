@@ -274,7 +274,7 @@ class Reporting:
         before = await self.fetchval("select count(*) from outbox")
         # What was said just now rests, and would not be taken.
         self.time += 1
-        while await self.publish():
+        while (await self.publish()).figures:
             self.time += 1
         after = await self.fetchval("select count(*) from outbox")
         return int(after - before)

@@ -109,15 +109,24 @@ async def test_an_event_that_comes_again_changes_nothing(reporting, build) -> No
 async def test_the_first_change_goes_out_at_once_and_the_next_waits_until_the_figure_has_rested(reporting, build) -> None:
     unit_id = uuid4()
     await reporting.hears(build.unit(unit_id, free=4))
-    assert await reporting.publish() == 3
+    assert (await reporting.publish()).figures == 3
 
     await reporting.hears(build.unit(unit_id, free=3))
     reporting.time += 0.019
-    assert await reporting.publish() == 0
+    assert (await reporting.publish()).figures == 0
 
     reporting.time += 0.002
-    assert await reporting.publish() == 3
+    assert (await reporting.publish()).figures == 3
     assert (await reporting.figure())["free"] == 3
+
+
+async def test_how_far_the_readers_lag_is_told_by_the_newest_fact_of_a_round(reporting, build) -> None:
+    await reporting.hears(build.unit())
+    await reporting.execute("update dirty set since = since - interval '25 seconds'")
+    await reporting.hears(build.unit(vr="VR20", roaz="BR"))
+    await reporting.execute("update dirty set since = since - interval '5 seconds'")
+
+    assert 5 <= (await reporting.publish()).behind_seconds < 30
 
 
 async def test_while_an_event_of_a_unit_is_parked_its_figures_are_incomplete(reporting, build) -> None:

@@ -88,6 +88,8 @@ class Touched(NamedTuple):
 
     late: float | None
     """Seconds since the oldest of them was recorded; None where only time touched it."""
+    behind: float | None
+    """Seconds since the newest of them was recorded."""
     traceparent: str | None
     """Of one of them, where traces are on."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 from chassis.database.sql import Database
 from chassis.observability.tracing import going_on
@@ -14,6 +15,15 @@ from reporting.domain.pace import Pace
 REST_SECONDS = 0.02
 
 
+class Round(NamedTuple):
+    """What one round of the publisher found."""
+
+    figures: int
+    """So many were taken off the list."""
+    behind_seconds: float | None
+    """How old the newest fact among them is: so far those lag who read the facts. None where only time touched them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublishFigures:
     """One round of the publisher; one process does this at a time."""
@@ -23,8 +33,8 @@ class PublishFigures:
     clock: Callable[[], float]
     pace: Pace[str] = field(default_factory=lambda: Pace(REST_SECONDS))
 
-    async def __call__(self) -> int:
-        """Publish what was touched and has rested; gives how many figures were taken off the list.
+    async def __call__(self) -> Round:
+        """Publish what was touched and has rested.
 
         Nothing waits in memory: what rests stays on the list, and what is touched while we add up is noted anew.
         """
@@ -32,7 +42,7 @@ class PublishFigures:
             taken = await self.figures.take_dirty(tx, self.pace.resting(self.clock()))
             taken_at = perf_counter()
             if not taken:
-                return 0
+                return Round(0, None)
             bodies: dict[str, str] = {}
             totals = await self.figures.add_up(tx, list(taken))
             with going_on({figure: touched.traceparent for figure, touched in taken.items()}):
@@ -49,4 +59,4 @@ class PublishFigures:
             if (late := taken[figure].late) is not None:
                 BOARD_SECONDS.observe(late + perf_counter() - taken_at)
         self.pace.said(bodies, self.clock())
-        return len(taken)
+        return Round(len(taken), min((touched.behind for touched in taken.values() if touched.behind is not None), default=None))

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
+_BACKLOG_SECONDS = 0.5
 _ROUND_OF_A_BACKLOG = 100
 _PAUSE_PER_FIGURE_SECONDS = 0.001
 
@@ -33,10 +34,13 @@ class Pace(Generic[Thing]):
         return min((until - now for until in self._rested_at.values() if until > now), default=None)
 
 
-def pause_after_seconds(figures: int) -> float:
-    """How long to wait after a round that said so many figures.
+def pause_after_seconds(figures: int, behind_seconds: float | None) -> float:
+    """How long to wait after a round that said so many figures, when those who read the facts lag so far behind.
 
-    A round beyond a hundred works off a backlog. Saying every step of it cost the readers of the backlog a third of their pace, and nobody
-    sees each of many changes in one second: so the larger the round, the more changes the next one takes together.
+    Saying every step of a backlog cost its readers a third of their pace, and nobody sees each of many changes in one second: so the
+    larger the round, the more changes the next one takes together. Only of a backlog: when a whole country reports and the readers keep
+    up, one late round touches as many figures, and a pause after it would make the next one as large, for good.
     """
+    if behind_seconds is not None and behind_seconds < _BACKLOG_SECONDS:
+        return 0.0
     return max(0, figures - _ROUND_OF_A_BACKLOG) * _PAUSE_PER_FIGURE_SECONDS

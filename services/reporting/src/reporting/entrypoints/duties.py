@@ -14,7 +14,7 @@ _LOOK_AT_DAYS_SECONDS = 0.25
 
 
 def publishing(publish: PublishFigures) -> Duty:
-    """At once when figures are touched; after a round the size of a backlog, after a pause; those that rest as soon as they have rested.
+    """At once when figures are touched; while a backlog is worked off, after a pause; those that rest as soon as they have rested.
 
     And every second, in case a notification was lost.
     """
@@ -25,7 +25,7 @@ def publishing(publish: PublishFigures) -> Duty:
             touched.clear()
             # Only what rests now can be left behind by this look, and is worth another one.
             rested_in = publish.pace.next_in_seconds(publish.clock())
-            if pause := pause_after_seconds(await publish()):
+            if pause := pause_after_seconds(*await publish()):
                 await asyncio.sleep(pause)
                 continue
             with suppress(TimeoutError):

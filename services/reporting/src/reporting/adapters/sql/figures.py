@@ -21,7 +21,8 @@ with taken as (
     select figure from figures where figure in (select figure from taken) order by figure for update
 )
 select figure, exists (select from locked l where l.figure = t.figure) as is_locked,
-       extract(epoch from clock_timestamp() - min(since))::float8 as late, max(traceparent) as traceparent
+       extract(epoch from clock_timestamp() - min(since))::float8 as late,
+       extract(epoch from clock_timestamp() - max(since))::float8 as behind, max(traceparent) as traceparent
 from taken t group by figure order by figure
 """
 _MEET = "insert into figures (figure) select figure from unnest($1::text[]) as f (figure) order by figure on conflict do nothing"
@@ -107,8 +108,7 @@ class SqlFigures:
         if unmet := [row["figure"] for row in taken if not row["is_locked"]]:
             await tx.connection.execute(_MEET, unmet)
             await tx.connection.execute(_LOCK, unmet)
-        # Facts may come from a server whose clock is a little ahead.
-        return {row["figure"]: Touched(None if row["late"] is None else max(0.0, row["late"]), row["traceparent"]) for row in taken}
+        return {row["figure"]: Touched(_since(row["late"]), _since(row["behind"]), row["traceparent"]) for row in taken}
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:
         return [_sum_of(row) for row in await tx.connection.fetch(_SUMS_OF, figures)]
@@ -134,6 +134,11 @@ class SqlFigures:
 
     async def keep_recount(self, tx: Transaction, differing: Sequence[str]) -> None:
         await tx.connection.execute(_KEEP_RECOUNT, list(differing))
+
+
+def _since(seconds: float | None) -> float | None:
+    # Facts may come from a server whose clock is a little ahead.
+    return None if seconds is None else max(0.0, seconds)
 
 
 def _sum_of(row: "Record") -> Sum:
