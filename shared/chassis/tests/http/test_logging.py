@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from chassis.errors import Rejected
 from chassis.observability.logging import configure_logging
-from chassis.observability.tracing import current_traceparent
+from chassis.observability.trace_context import current_traceparent
 from chassis.settings import ServiceSettings
 
 SECRET = "mevrouw Jansen"

@@ -7,7 +7,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from chassis.observability.tracing import current_traceparent, firing, processing, traceparent_of
+from chassis.observability.trace_context import current_traceparent, traceparent_of
+from chassis.observability.tracing import firing, processing
 
 
 @dataclass(frozen=True)

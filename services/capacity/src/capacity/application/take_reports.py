@@ -16,7 +16,7 @@ from capacity.domain.report import Report, SentReport
 from capacity.domain.rules import RuleBroken
 from capacity.domain.unit import Unit
 from chassis.errors import Rejected
-from chassis.observability.tracing import current_traceparent
+from chassis.observability.trace_context import current_traceparent
 from chassis.security.auth import Caller
 from contracts.capacity import OBSERVATIONS
 

@@ -10,7 +10,8 @@ import orjson
 
 from chassis.errors import Unavailable
 from chassis.http.sse import event
-from chassis.observability.tracing import spans, traceparent_of
+from chassis.observability.trace_context import traceparent_of
+from chassis.observability.tracing import spans
 from contracts.reporting import FigureChangedV1
 from reporting.application.telemetry import PICTURE_SECONDS
 from reporting.domain.figure import Figure, Wanted

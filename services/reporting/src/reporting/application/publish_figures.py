@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from chassis.database.sql import Database
-from chassis.observability.tracing import going_on
+from chassis.observability.trace_context import going_on
 from contracts.reporting import NATIONAL
 from reporting.application.ports import Figures
 from reporting.application.telemetry import BOARD_SECONDS, FIGURES_PUBLISHED

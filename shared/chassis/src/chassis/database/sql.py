@@ -16,7 +16,7 @@ from chassis.database.generations import refuse_restored
 from chassis.database.outbox import Outgoing, write_outbox
 from chassis.errors import Rejected, Unavailable
 from chassis.observability import telemetry
-from chassis.observability.tracing import traceparent_of
+from chassis.observability.trace_context import traceparent_of
 from contracts.event import Ended, Event
 from contracts.topic import Topic
 

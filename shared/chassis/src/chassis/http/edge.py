@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis.http.problems import problem
 from chassis.observability.logging import retold
 from chassis.observability.telemetry import http_failed, http_requests, http_seconds
-from chassis.observability.tracing import current_traceparent, spans
+from chassis.observability.trace_context import current_traceparent
+from chassis.observability.tracing import spans
 
 if TYPE_CHECKING:
     from chassis.observability.spans import Serving

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from chassis.errors import FieldError, Rejected, Unavailable
 from chassis.http.answers import json_bytes
-from chassis.observability.tracing import current_traceparent
+from chassis.observability.trace_context import current_traceparent
 from chassis.security.auth import Unauthorised
 
 PROBLEM_JSON = "application/problem+json"

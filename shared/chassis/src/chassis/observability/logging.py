@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from chassis.errors import MustStop, Rejected, Unavailable
-from chassis.observability.tracing import current_traceparent
+from chassis.observability.trace_context import current_traceparent
 from chassis.settings import ServiceSettings
 
 # Whose words are about the program and never about what was sent. Others quote it: int(), pydantic, PostgreSQL's "invalid input".

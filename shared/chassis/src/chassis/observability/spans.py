@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import Message
 
-from chassis.observability.tracing import Carrying, Set, current_traceparent, going_on, id_of
+from chassis.observability.trace_context import Carrying, Set, current_traceparent, going_on, id_of
 
 _LAST_SECONDS: Final = 2.0
 _FAILED: Final = 500

@@ -1,39 +1,20 @@
-"""The W3C trace context of what is being done now, so that one request can be followed through outbox and Kafka to those who watch.
+"""Whether spans are made: only where the environment says where they go (OpenTelemetry's own settings).
 
-Spans are made only where the environment says where they go (OpenTelemetry's own settings). Without that, nothing of its SDK is loaded, a
-hook is one look at a variable, and the context still leads from a line in a log to all that the request set off.
+Without that, nothing of its SDK is loaded, a hook is one look at a variable, and the trace context still leads from a line in a log to all
+that the request set off.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.observability.trace_context import Carrying, Set
+
 if TYPE_CHECKING:
     from chassis.observability.spans import Spans
-
-current_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
-
-_of_keys: ContextVar[Mapping[str, str | None]] = ContextVar("traceparents of keys", default=MappingProxyType({}))
-
-
-def traceparent_of(key: str) -> str | None:
-    """In which trace an event of this key goes on: that of what is done for this key, else that of all that is done now."""
-    return _of_keys.get().get(key) or current_traceparent.get()
-
-
-@contextmanager
-def going_on(traceparents: Mapping[str, str | None]) -> Iterator[None]:
-    """What is done for these keys goes on in these traces: for transactions that serve several requests at once."""
-    token = _of_keys.set(traceparents)
-    try:
-        yield
-    finally:
-        _of_keys.reset(token)
 
 
 class TracingSettings(BaseSettings):
@@ -65,33 +46,6 @@ class TracingSettings(BaseSettings):
             return False
         is_named = self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint
         return bool(is_named) or self.otel_traces_exporter == "otlp"
-
-
-class Carrying(Protocol):
-    """A record that may say in which trace it was sent."""
-
-    @property
-    def key(self) -> str | None: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-
-
-def id_of(subject: str) -> str:
-    """Whom a timer is about: what stands behind the slash only makes it one of its own."""
-    return subject.partition("/")[0]
-
-
-class Set(Protocol):
-    """A timer, and in which trace it was set."""
-
-    @property
-    def subject(self) -> str: ...
-    @property
-    def traceparent(self) -> str | None: ...
 
 
 _spans: "Spans | None" = None

@@ -11,7 +11,8 @@ import structlog
 from chassis.database.sql import Connection, Database, Transaction
 from chassis.errors import Unavailable
 from chassis.observability import telemetry
-from chassis.observability.tracing import firing, id_of, spans, traceparent_of
+from chassis.observability.trace_context import id_of, traceparent_of
+from chassis.observability.tracing import firing, spans
 
 log = structlog.get_logger()
 

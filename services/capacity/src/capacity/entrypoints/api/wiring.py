@@ -14,7 +14,7 @@ from capacity.application.take_together import TakeTogether
 from capacity.domain.age_limits import AgeLimits
 from chassis.database.sql import Database, Transaction
 from chassis.http.etag import if_match
-from chassis.observability.tracing import going_on
+from chassis.observability.trace_context import going_on
 from chassis.security.auth import Caller, Requires
 from chassis.security.auth import caller as with_token
 from chassis.security.roles import PROVIDERS, REPORTERS

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.database.sql import Transaction
-from chassis.observability.tracing import current_traceparent
+from chassis.observability.trace_context import current_traceparent
 from reporting.adapters.sql.held import held
 from reporting.application.ports import Contribution, Holding
 
