@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from tests.e2e.load import Load
-from tests.e2e.patients import Case, Offer, Region, Unit
+from tests.e2e.patients import Region
 
 from .agreement import counted, screens_are_right
 from .commands import compose
@@ -53,12 +53,12 @@ async def test_after_a_restore_to_an_earlier_moment_everybody_agrees_and_no_plac
     await people.board_says(promised, free=3, held=1, available=2)
     await people.board_says(asked, free=3, held=0, available=3)
     await people.board_says(declined, free=3, held=0, available=3)
-    assert [await _status(people, offer) for offer in (accepted, refused, unanswered)] == ["ACCEPTED", "DECLINED", None]
+    assert [await people.status(offer) for offer in (accepted, refused, unanswered)] == ["ACCEPTED", "DECLINED", None]
     await _everybody_agrees(deployment, screens)
 
     # And it goes on. What was promised is not given to others, and who was promised it comes.
     others = [await people.patient("RESPIJT") for _ in range(3)]
-    assert [await _offered(people, case, promised) for case in others] == [201, 201, 409]
+    assert [await people.offered(case, promised) for case in others] == [201, 201, 409]
     [again] = await people.offer(waiting, [asked])
     assert (await people.accept(again)).status_code == 200
     seen = await people.client("admin").get(f"/placement/v1/offers/{accepted.offer_id}")
@@ -91,13 +91,3 @@ async def _everybody_agrees(deployment: Deployment, screens: Screens) -> None:
     print(count)
     assert (count.lost, count.doubled) == (0, 0)
     await screens_are_right(deployment, screens)
-
-
-async def _status(people: Region, offer: Offer) -> str | None:
-    answer = await people.client("admin").get(f"/placement/v1/offers/{offer.offer_id}")
-    return str(answer.json()["status"]) if answer.is_success else None
-
-
-async def _offered(people: Region, case: Case, unit: Unit) -> int:
-    path = f"/placement/v1/requests/{case.case_id}/offers"
-    return (await people.say(people.coordinator, "POST", path, {"unit_ids": [unit.unit_id]})).status_code

@@ -274,6 +274,16 @@ class Region:
         answer = await self.done(self.coordinator, "POST", f"/placement/v1/requests/{case.case_id}/offers", body)
         return made(case, units, answer)
 
+    async def offered(self, case: Case, unit: Unit) -> int:
+        """Offer it at this one; gives how that was answered, whichever way."""
+        path = f"/placement/v1/requests/{case.case_id}/offers"
+        return (await self.say(self.coordinator, "POST", path, {"unit_ids": [unit.unit_id]})).status_code
+
+    async def status(self, offer: Offer) -> str | None:
+        """How the offer stands; None where nobody knows of it."""
+        answer = await self.client("admin").get(f"/placement/v1/offers/{offer.offer_id}")
+        return str(answer.json()["status"]) if answer.is_success else None
+
     async def accept(self, offer: Offer, *, key: str | None = None) -> httpx.Response:
         path = f"/placement/v1/offers/{offer.offer_id}/acceptance"
         return await self.say(self.provider(offer.unit), "POST", path, {"token": offer.token}, tag=offer.tag, key=key)

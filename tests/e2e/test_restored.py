@@ -22,7 +22,7 @@ from embedded.postgres_binaries import Binaries, choose
 
 from .conftest import running_system
 from .kafka_log import faults_in_order, last_of_each_key
-from .patients import Case, Offer, Region, Unit, region
+from .patients import region
 from .system import API, BEDS, PATIENTS, WORKERS, System
 
 SCRIPTS = Path(__file__).parents[2] / "deploy" / "backup"
@@ -132,13 +132,13 @@ async def test_after_a_restore_to_an_earlier_point_everybody_agrees_and_no_place
         await people.board_says(asked, free=3, held=0, available=3)
         await people.board_says(declined, free=3, held=0, available=3)
         await people.national_says(kept_up, free=10, held=1, available=9)
-        assert [await _status(people, offer) for offer in (accepted, refused, unanswered)] == ["ACCEPTED", "DECLINED", None]
+        assert [await people.status(offer) for offer in (accepted, refused, unanswered)] == ["ACCEPTED", "DECLINED", None]
         assert (await people.client("admin").get(f"/capacity/v1/units/{newcomer.unit_id}")).status_code == 404
         await _agree(system)
 
         # And it goes on. What was promised is not given to others.
         others = [await people.patient("ELV_LAAG") for _ in range(3)]
-        assert [await _offered(people, case, promised) for case in others] == [201, 201, 409]
+        assert [await people.offered(case, promised) for case in others] == [201, 201, 409]
         [again] = await people.offer(waiting, [asked])
         assert (await people.accept(again)).status_code == 200
         await people.report(kept_up, places=3, occupied=3)
@@ -264,13 +264,3 @@ async def _now(system: System) -> datetime:
     async with system.database("capacity") as connection:
         now: datetime = await connection.fetchval("select clock_timestamp()")
     return now
-
-
-async def _status(people: Region, offer: Offer) -> str | None:
-    answer = await people.client("admin").get(f"/placement/v1/offers/{offer.offer_id}")
-    return str(answer.json()["status"]) if answer.is_success else None
-
-
-async def _offered(people: Region, case: Case, unit: Unit) -> int:
-    path = f"/placement/v1/requests/{case.case_id}/offers"
-    return (await people.say(people.coordinator, "POST", path, {"unit_ids": [unit.unit_id]})).status_code
