@@ -37,6 +37,11 @@ class Server:
     binaries: Binaries
     folder: Path
 
+    @property
+    def archive_full(self) -> Path:
+        """While this is there, the server cannot hand over its log."""
+        return self.folder / "full"
+
     def script(self, name: str, *arguments: str) -> str:
         """Run a script as the server's own user, as in its container."""
         address = self.postgres.url.rpartition("@")[2].partition("/")[0]
@@ -75,7 +80,7 @@ async def server() -> AsyncIterator[Server]:
         binaries = choose(folder, None)
         (folder / "backups").mkdir()
         binaries.hand_over(folder / "backups")
-        archive = f"sh {SCRIPTS / 'archive-wal'} %p %f {folder / 'backups'}"
+        archive = f"test ! -e {folder / 'full'} && sh {SCRIPTS / 'archive-wal'} %p %f {folder / 'backups'}"
         postgres = Postgres(folder, settings={"archive_mode": "on", "archive_command": archive, "hot_standby": "off"})
         try:
             await postgres.start()
@@ -150,8 +155,6 @@ async def test_after_a_restore_to_an_earlier_point_everybody_agrees_and_no_place
 
 async def test_whoever_restored_to_the_wrong_moment_restores_once_more_to_an_earlier_or_a_later_one(server: Server) -> None:
     server.script("base-backup")
-    # A copy is named by the second in which it was finished, and is good for every moment after that second.
-    await asyncio.sleep(1)
     early = await _say(server, 1)
     await _say(server, 2)
     server.script("base-backup")
@@ -169,6 +172,36 @@ async def test_whoever_restored_to_the_wrong_moment_restores_once_more_to_an_ear
     assert await _said(server) == [1, 5]
     await server.restore(early)
     assert await _said(server) == [1]
+
+
+async def test_whoever_restores_again_at_once_finds_all_that_was_replaced(server: Server) -> None:
+    server.script("base-backup")
+    early = await _say(server, 1)
+    late = await _say(server, 2)
+    await _say(server, 3)
+    await server.postgres.stop()
+    for _ in range(3):
+        server.script("restore", early.isoformat())
+    await server.postgres.start()
+    assert await _said(server) == [1]
+    assert len(list((server.folder / "backups").glob("replaced-*"))) == 3
+    await server.restore(late)
+    assert await _said(server) == [1, 2]
+
+
+async def test_a_restore_follows_the_log_as_it_was_written_however_late_it_was_handed_over(server: Server) -> None:
+    server.script("base-backup")
+    early = await _say(server, 1)
+    await _say(server, 2)
+    await server.postgres.stop()
+    server.script("restore", early.isoformat())
+    server.archive_full.touch()
+    await server.postgres.start()
+    instead = await _say(server, 3)
+    await _say(server, 4)
+    server.archive_full.unlink()
+    await server.restore(instead)
+    assert await _said(server) == [1, 3]
 
 
 async def _restore(kept: Kept, moment: datetime) -> dict[str, str]:
