@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.database.sql import Transaction
-from chassis.messaging.reading import SOON_SECONDS, Handler, OnParked, Reading, Received
+from chassis.messaging.reading import SOON_SECONDS, UNHURRIED_SECONDS, Handler, OnParked, Reading, Received
 from contracts.capacity import UNITS, UnitChangedV1
 from contracts.event import Ended
 from contracts.triage import CASES, CaseClosedV1, CaseHandedOverV1, PlacementRequestedV1
@@ -26,7 +26,10 @@ def readings(policy: Policy) -> tuple[Reading, ...]:
             CASES, {PlacementRequestedV1: _opening(policy), CaseHandedOverV1: ending, CaseClosedV1: ending}, within_seconds=SOON_SECONDS
         ),
         Reading(
-            UNITS, {UnitChangedV1: _projecting(policy), Ended: _forgetting(policy)}, on_parked=_marking(policy), within_seconds=SOON_SECONDS
+            UNITS,
+            {UnitChangedV1: _projecting(policy), Ended: _forgetting(policy)},
+            on_parked=_marking(policy),
+            within_seconds=UNHURRIED_SECONDS,
         ),
     )
 

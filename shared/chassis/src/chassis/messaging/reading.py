@@ -52,6 +52,8 @@ Take = Callable[[Transaction, Sequence[Record]], Awaitable[Sequence[Rejected | N
 AT_ONCE_SECONDS = 0.002
 SOON_SECONDS = 0.05
 """Where somebody waits for what comes of it, and would not notice."""
+UNHURRIED_SECONDS = 0.25
+"""Where nobody waits for it: a figure that was observed minutes ago, or one of the whole day."""
 
 
 @dataclass(frozen=True, slots=True)
