@@ -109,14 +109,17 @@ async def test_an_event_that_comes_again_changes_nothing(reporting, build) -> No
 async def test_the_first_change_goes_out_at_once_and_the_next_waits_until_the_figure_has_rested(reporting, build) -> None:
     unit_id = uuid4()
     await reporting.hears(build.unit(unit_id, free=4))
-    assert (await reporting.publish()).figures == 3
+    first = await reporting.publish()
+    assert (first.figures, first.leaves_some) == (3, False)
 
     await reporting.hears(build.unit(unit_id, free=3))
     reporting.time += 0.019
-    assert (await reporting.publish()).figures == 0
+    too_soon = await reporting.publish()
+    assert (too_soon.figures, too_soon.leaves_some) == (0, True)
 
     reporting.time += 0.002
-    assert (await reporting.publish()).figures == 3
+    rested = await reporting.publish()
+    assert (rested.figures, rested.leaves_some) == (3, False)
     assert (await reporting.figure())["free"] == 3
 
 

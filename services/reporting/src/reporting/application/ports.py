@@ -94,16 +94,22 @@ class Touched(NamedTuple):
     """Of one of them, where traces are on."""
 
 
+class Taken(NamedTuple):
+    """Figures that were touched and are off the list now."""
+
+    figures: Mapping[str, Touched]
+    """Each with what is known of the facts that touched it."""
+    leaves_some: bool
+    """Others rest, and are on the list still."""
+
+
 class Figures(Protocol):
     """The figures that are to be published."""
 
-    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Mapping[str, Touched]:
+    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Taken:
         """Take the touched figures off the list, except those that rest; what is touched meanwhile is noted anew.
 
         They are locked, so that no other publisher says something older after us.
-
-        Returns:
-            The figures, each with what is known of the facts that touched it.
         """
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:

@@ -22,6 +22,8 @@ class Round(NamedTuple):
     """So many were taken off the list."""
     behind_seconds: float | None
     """How old the newest fact among them is: so far those lag who read the facts. None where only time touched them."""
+    leaves_some: bool
+    """Others were touched that still rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,10 @@ class PublishFigures:
         Nothing waits in memory: what rests stays on the list, and what is touched while we add up is noted anew.
         """
         async with self.database.begin() as tx:
-            taken = await self.figures.take_dirty(tx, self.pace.resting(self.clock()))
+            taken, leaves_some = await self.figures.take_dirty(tx, self.pace.resting(self.clock()))
             taken_at = perf_counter()
             if not taken:
-                return Round(0, None)
+                return Round(0, None, leaves_some)
             bodies: dict[str, str] = {}
             totals = await self.figures.add_up(tx, list(taken))
             with going_on({figure: touched.traceparent for figure, touched in taken.items()}):
@@ -59,4 +61,5 @@ class PublishFigures:
             if (late := taken[figure].late) is not None:
                 BOARD_SECONDS.observe(late + perf_counter() - taken_at)
         self.pace.said(bodies, self.clock())
-        return Round(len(taken), min((touched.behind for touched in taken.values() if touched.behind is not None), default=None))
+        behind = min((touched.behind for touched in taken.values() if touched.behind is not None), default=None)
+        return Round(len(taken), behind, leaves_some)

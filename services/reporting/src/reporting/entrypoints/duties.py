@@ -23,13 +23,15 @@ def publishing(publish: PublishFigures) -> Duty:
         while True:
             # Cleared before the look: what is touched during it wakes us again.
             touched.clear()
-            # Only what rests now can be left behind by this look, and is worth another one.
+            # Only what rests now can be left behind by this look.
             rested_in = publish.pace.next_in_seconds(publish.clock())
-            if pause := pause_after_seconds(*await publish()):
+            done = await publish()
+            if pause := pause_after_seconds(done.figures, done.behind_seconds):
                 await asyncio.sleep(pause)
                 continue
+            look_again_in = rested_in if done.leaves_some and rested_in is not None else _POLL_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(touched.wait(), timeout=_POLL_SECONDS if rested_in is None else rested_in)
+                await asyncio.wait_for(touched.wait(), timeout=look_again_in)
 
     return run
 

@@ -6,24 +6,32 @@ from typing import TYPE_CHECKING, Any
 from chassis.database.sql import Transaction
 from contracts.reporting import FigureChangedV1
 from reporting.adapters.sql.held import held
-from reporting.application.ports import Sum, Touched
+from reporting.application.ports import Sum, Taken, Touched
 from reporting.domain.figure import Figure
 
 if TYPE_CHECKING:
     from asyncpg import Record
 
-# By id, so that a backlog goes out in the order in which it came; as many as one round can say.
+# By id, so that a backlog goes out in the order in which it came; as many as one round can say. Row by row through the keys, because a
+# plan from when the tables were empty would read all figures for each.
 _TAKE_DIRTY = """
-with taken as (
-    delete from dirty where id in (select id from dirty where figure <> all($1::text[]) order by id limit 20000)
+with noted as materialized (
+    select id, figure = any($1::text[]) as rests from dirty order by id limit 20000
+), taken as (
+    delete from dirty where id = any(array(select id from noted where not rests))
     returning figure, since, traceparent
 ), locked as materialized (
-    select figure from figures where figure in (select figure from taken) order by figure for update
+    select f.figure
+    from (select distinct figure from taken order by figure) as t
+    cross join lateral (select figure from figures where figure = t.figure for update) as f
 )
-select figure, exists (select from locked l where l.figure = t.figure) as is_locked,
+select figure, figure in (select figure from locked) as is_locked,
        extract(epoch from clock_timestamp() - min(since))::float8 as late,
        extract(epoch from clock_timestamp() - max(since))::float8 as behind, max(traceparent) as traceparent
-from taken t group by figure order by figure
+from taken t group by figure
+union all
+select null, null, null, null, null from noted having bool_or(rests)
+order by figure nulls last
 """
 _MEET = "insert into figures (figure) select figure from unnest($1::text[]) as f (figure) order by figure on conflict do nothing"
 _LOCK = "select from figures where figure = any($1::text[]) order by figure for update"
@@ -103,12 +111,15 @@ on conflict (only_row) do update set counted_at = excluded.counted_at, differing
 class SqlFigures:
     """Keeps the port's promises with PostgreSQL."""
 
-    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Mapping[str, Touched]:
+    async def take_dirty(self, tx: Transaction, resting: Sequence[str]) -> Taken:
         taken = await tx.connection.fetch(_TAKE_DIRTY, resting)
+        if leaves_some := bool(taken) and taken[-1]["figure"] is None:
+            taken.pop()
         if unmet := [row["figure"] for row in taken if not row["is_locked"]]:
             await tx.connection.execute(_MEET, unmet)
             await tx.connection.execute(_LOCK, unmet)
-        return {row["figure"]: Touched(_since(row["late"]), _since(row["behind"]), row["traceparent"]) for row in taken}
+        figures = {row["figure"]: Touched(_since(row["late"]), _since(row["behind"]), row["traceparent"]) for row in taken}
+        return Taken(figures, leaves_some)
 
     async def add_up(self, tx: Transaction, figures: Sequence[str]) -> Sequence[Sum]:
         return [_sum_of(row) for row in await tx.connection.fetch(_SUMS_OF, figures)]
