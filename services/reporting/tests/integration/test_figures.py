@@ -1,6 +1,8 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from chassis.testing.plans import rows_read
+from reporting.adapters.sql.figures import _SUMS_OF
 from reporting.entrypoints.health import ReportingHealth
 
 
@@ -130,6 +132,20 @@ async def test_how_far_the_readers_lag_is_told_by_the_newest_fact_of_a_round(rep
     await reporting.execute("update dirty set since = since - interval '5 seconds'")
 
     assert 5 <= (await reporting.publish()).behind_seconds < 30
+
+
+async def test_adding_up_goes_by_the_keys_also_with_a_plan_from_when_there_was_nothing(reporting, build) -> None:
+    async with reporting.database.own_connection() as connection:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        await connection.execute(f"prepare adding (text[]) as {_SUMS_OF}")
+        await connection.execute("execute adding ('{}')")
+        await reporting.hears(*(build.unit() for _ in range(200)))
+        await reporting.publishes()
+        await reporting.execute("insert into parked_units values ('no unit', 'capacity.units.v1')")
+
+        read = await rows_read(connection, "execute adding ('{beds/NL/NL/VVT/ELV_HOOG/GEEN}')", "contributions")
+
+    assert read <= 2, "the oldest and the newest"
 
 
 async def test_while_an_event_of_a_unit_is_parked_its_figures_are_incomplete(reporting, build) -> None:

@@ -36,11 +36,16 @@ order by figure nulls last
 _MEET = "insert into figures (figure) select figure from unnest($1::text[]) as f (figure) order by figure on conflict do nothing"
 _LOCK = "select from figures where figure = any($1::text[]) order by figure for update"
 
-# What is incomplete is found once for all figures: looked for figure by figure, every one of them read every unit.
+# What is incomplete is found once for all figures: looked for figure by figure, every one of them read every unit. And beginning with what
+# is parked, which is nothing as a rule: a plan from when there were few units began with them. Not every key is that of a unit.
 _SUMS = """
 with incomplete as materialized (
     select distinct i.figure
-    from parked_units u join contributions c on c.unit_id::text = u.unit
+    from parked_units u
+    cross join lateral (
+        select in_country, in_roaz, in_vr from contributions
+        where unit_id = case when pg_input_is_valid(u.unit, 'uuid') then u.unit::uuid end offset 0
+    ) as c
     cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as i (figure)
 )
 select f.figure, f.said, p.*,
