@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest_asyncio
 
+from chassis.testing.plans import rows_read
 from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, Cohort, Sector, Urgency
 from contracts.geography import UNKNOWN_ROAZ, municipalities, place_of_vr
-from placement.adapters.sql.candidates import SqlChoice
-from placement.adapters.sql.units import UNIT_COLUMNS, unit_of
+from placement.adapters.sql.candidates import _SUITABLE_IN_REGION, SqlChoice
+from placement.adapters.sql.units import _SUITABLE, UNIT_COLUMNS, unit_of
 from placement.adapters.sql.work import SqlWork
 from placement.application.candidates import candidates, explained
 from placement.domain.matching import Exclusion, rank, refusals
@@ -160,6 +161,27 @@ async def test_one_unit_is_explained_with_its_place_or_all_its_reasons(choice):
     assert told.reasons == refusals(request, told.unit, NOW) != ()
 
     assert await explained(choice, request, ranking, UUID(int=10_000), NOW) is None
+
+
+async def test_who_can_be_asked_in_a_region_is_found_there_also_with_a_plan_from_when_there_was_nothing(placement):
+    chance = random.Random(44)
+    by_coordinators = "execute by_coordinators ('ELV_HOOG', 'GEEN', '{}', 0, '{}', now(), 'VR09', '{MN}')"
+    by_itself = "execute by_itself ('ELV_HOOG', 'GEEN', 'MN', 'VR09')"
+    async with placement.database.own_connection() as connection:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        await connection.execute(
+            f"prepare by_coordinators (text, text, text[], float8, uuid[], timestamptz, text, text[]) as {_SUITABLE_IN_REGION}"
+        )
+        await connection.execute(f"prepare by_itself (text, text, text, text) as {_SUITABLE}")
+        for statement in (by_coordinators, by_itself):
+            await connection.execute(statement)
+        await placement.told([a_unit(number, chance, care_types=[CareType.ELV_HOOG]) for number in range(1, 601)])
+
+        there = await connection.fetchval("select count(*) from units where cohort = 'GEEN' and (roaz = 'MN' or vr = 'VR09')")
+        assert 0 < there < 60
+        for statement in (by_coordinators, by_itself):
+            # By either of two keys.
+            assert await rows_read(connection, statement, "units") <= 2 * there
 
 
 async def test_a_coordinator_sees_the_candidates_of_a_whole_country_at_once(placement):

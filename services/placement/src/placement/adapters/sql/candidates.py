@@ -14,8 +14,11 @@ from placement.domain.matching import OXYGEN, YES_OR_NO, Exclusion, needed_featu
 from placement.domain.request import Request
 from placement.domain.unit import Unit
 
-# A statement for each, because one that can be either reads the whole country for a region.
-_IN_REGION = "(vr = $7 or roaz = any($8::text[]))"
+# A statement of its own, because one that can be either reads the whole country for a region; so does one that says "or", with a plan from
+# when there were few units. A unit of which only a VR that straddles ROAZ regions is known still lies in that VR.
+_IN_ROAZ = "roaz = any($8::text[])"
+_IN_VR_ONLY = "vr = $7 and roaz <> all($8::text[])"
+_ELSEWHERE = "vr <> $7 and roaz <> all($8::text[])"
 
 _MISSING_FEATURES = {
     reason: f"'{name}' = any($3::text[]) and features -> '{name}' is distinct from 'true'::jsonb" for name, reason in YES_OR_NO.items()
@@ -40,22 +43,21 @@ case {" ".join(f"when {_REASONS[reason]} then '{reason}'" for reason in Exclusio
 """
 # What the index serves is said first, and again among the reasons.
 _SUITABLE = f"select {UNIT_COLUMNS} from units u where care_type = $1 and cohort = $2 and {_FIRST_REASON} is null"
-_SUITABLE_IN_REGION = f"{_SUITABLE} and {_IN_REGION}"
+_SUITABLE_IN_REGION = f"{_SUITABLE} and {_IN_ROAZ} union all {_SUITABLE} and {_IN_VR_ONLY}"
+
+_JUDGED = f"select {_FIRST_REASON} as reason from units where care_type = $1"
 
 
-def _left_out(where: str) -> str:
-    return f"""
-select reason, count(*) as units from (select {_FIRST_REASON} as reason from units where care_type = $1 and {where}) judged
-where reason is not null group by reason
-"""
+def _counted(judged: str) -> str:
+    return f"select reason, count(*) as units from ({judged}) judged where reason is not null group by reason"
 
 
-_LEFT_OUT = _left_out("true")
+_LEFT_OUT = _counted(_JUDGED)
 # Most of a country's units are elsewhere, and that the index alone can tell; only the others have to be read and judged.
 _LEFT_OUT_IN_REGION = f"""
-{_left_out(_IN_REGION)}
+{_counted(f"{_JUDGED} and {_IN_ROAZ} union all {_JUDGED} and {_IN_VR_ONLY}")}
 union all
-select '{Exclusion.ANDERE_REGIO}', count(*) from units where care_type = $1 and not {_IN_REGION} having count(*) > 0
+select '{Exclusion.ANDERE_REGIO}', count(*) from units where care_type = $1 and {_ELSEWHERE} having count(*) > 0
 """
 _UNIT = f"select {UNIT_COLUMNS} from units u where unit_id = $1"
 

@@ -66,10 +66,9 @@ on conflict (unit_id) do update set
 where u.version < excluded.version
 returning {UNIT_COLUMNS}
 """
-_SUITABLE = f"""
-select {UNIT_COLUMNS} from units u
-where care_type = $1 and cohort = $2 and (roaz = $3 or vr = $4) and {HAS_PLACE}
-"""
+_HAVING_A_PLACE = f"select {UNIT_COLUMNS} from units u where care_type = $1 and cohort = $2 and {HAS_PLACE}"
+# Not "or": with a plan from when there were few units, that reads all of the country.
+_SUITABLE = f"{_HAVING_A_PLACE} and roaz = $3 union all {_HAVING_A_PLACE} and vr = $4 and roaz <> $3"
 _GIVE_BACK = "update units set held = held - 1 where unit_id = $1 and not ($2 = any(includes_holds))"
 _TAKE = "update units set held = held + 1 where unit_id = $1 and not ($2 = any(includes_holds))"
 _RECOUNT = f"""
