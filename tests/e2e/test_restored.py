@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -172,6 +173,20 @@ async def test_whoever_restored_to_the_wrong_moment_restores_once_more_to_an_ear
     assert await _said(server) == [1, 5]
     await server.restore(early)
     assert await _said(server) == [1]
+
+
+async def test_whoever_lost_the_disk_gets_all_that_was_handed_over(server: Server) -> None:
+    server.script("base-backup")
+    await _say(server, 1)
+    await _say(server, 2)
+    await server.postgres.stop()
+    data = server.folder / "data"
+    shutil.rmtree(data)
+    data.mkdir()
+    server.binaries.hand_over(data)
+    server.script("restore", "latest")
+    await server.postgres.start()
+    assert await _said(server) == [1, 2]
 
 
 async def test_whoever_restores_again_at_once_finds_all_that_was_replaced(server: Server) -> None:
