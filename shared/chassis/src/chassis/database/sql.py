@@ -24,10 +24,7 @@ log = structlog.get_logger()
 
 __all__ = ["Connection", "Database", "Transaction"]
 
-# Shorter than Kafka's session timeout (10 s): a paused worker must not hold its rows against the one that takes over its partitions.
-_SERVER_SETTINGS = {
-    "statement_timeout": "4000",
-    "idle_in_transaction_session_timeout": "4000",
+PLANNING = {
     # Compiling a statement costs more than any of ours takes.
     "jit": "off",
     # Plans are made when tables are empty, and kept: reading all of a table is the best way then, and stays it until the server has
@@ -37,6 +34,14 @@ _SERVER_SETTINGS = {
     # dearer than the one that is meant that every statement with a list of keys was planned anew each time.
     "seq_page_cost": "0.1",
     "random_page_cost": "0.1",
+}
+"""How the server plans our statements, for every session of ours that has many."""
+
+# Shorter than Kafka's session timeout: a paused worker must not hold its rows against the one that takes over its partitions.
+_SERVER_SETTINGS = {
+    "statement_timeout": "4000",
+    "idle_in_transaction_session_timeout": "4000",
+    **PLANNING,
     "timezone": "UTC",
 }
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 from chassis.database.connection import Connection
 from chassis.database.generations import refuse_restored
 from chassis.database.outbox import CHANNEL, FENCED
-from chassis.database.sql import PASSING
+from chassis.database.sql import PASSING, PLANNING
 from chassis.errors import MustStop
 from chassis.kafka.access import transactional_id
 from chassis.kafka.cloudevents import headers_of
@@ -39,14 +39,9 @@ _SERVER_SETTINGS = {
     "idle_session_timeout": "10000",
     # A mark that is lost in a crash costs a second sending, which readers skip.
     "synchronous_commit": "off",
-    "jit": "off",
-    # A plan that was made for an empty outbox reads all of a full one: by the index of what is unsent, or not at all. Only the plain
-    # index scan also forgets rows that were sent since.
-    "enable_seqscan": "off",
+    **PLANNING,
+    # Only the plain scan of the index of what is unsent also forgets rows that were sent since.
     "enable_bitmapscan": "off",
-    # As in `chassis.database.sql`: marking one row by its id is no plan of its own.
-    "seq_page_cost": "0.1",
-    "random_page_cost": "0.1",
 }
 
 # A relay speaks every second. One that was stopped in the middle of a conversation is not idle to the server, which would then wait for it
