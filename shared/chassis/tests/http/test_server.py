@@ -3,11 +3,11 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import PlainTextResponse
 
 from chassis.database.sql import Database
@@ -88,6 +88,18 @@ async def test_a_plain_router_is_refused_because_its_routes_would_ignore_what_ou
 
     with pytest.raises(ValueError, match="/ward/v1/x"):
         create_app(service="ward", title="Ward", settings=settings, lifespan=_none, routers=[plain], health=Health(Database("")))
+
+
+def test_a_plain_function_is_refused_because_it_would_run_in_a_thread_and_wait_there() -> None:
+    def seen() -> str:
+        return "seen"
+
+    router = Router()
+    with pytest.raises(ValueError, match="coroutines"):
+
+        @router.get("/x")
+        async def get_x(who: Annotated[str, Depends(seen)]) -> str:
+            return who
 
 
 async def test_all_open_before_the_first_request_and_close_after_the_last(settings: ServiceSettings, running: Callable[..., Any]) -> None:

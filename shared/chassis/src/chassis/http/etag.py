@@ -10,7 +10,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def if_match(request: Request) -> str:
+async def if_match(request: Request) -> str:
     """A dependency for routes that decide on something others also change: the `If-Match` header.
 
     Raises:
@@ -32,12 +32,3 @@ def require_match(sent: str, version: int) -> None:
     """
     if etag(version) not in {tag.strip() for tag in sent.split(",")}:
         raise Rejected("changed-meanwhile", "It was changed since you saw it: read it again and decide again.", status=412)
-
-
-def require_if_match(request: Request, version: int) -> None:
-    """`if_match` and `require_match` in one.
-
-    Raises:
-        Rejected: 428 without the header, 412 with that of another version.
-    """
-    require_match(if_match(request), version)

@@ -1,6 +1,7 @@
 """A route that refuses, before anything is done, what it would otherwise ignore or misread: the caller first, then the form."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from inspect import iscoroutinefunction
 from typing import Any, Final, get_args, get_origin
 
 import orjson
@@ -66,8 +67,15 @@ class Route(APIRoute):
     """Order of checks: token and role, query parameters, content type, size, JSON; then FastAPI's own."""
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # Coroutine there; nobody sends into it
-        """Put the checks before the handler."""
+        """Put the checks before the handler.
+
+        Raises:
+            ValueError: when the route or what it depends on is a plain function. FastAPI calls those in a thread, where they wait for
+                Python's lock: milliseconds for what takes microseconds.
+        """
         handle = super().get_route_handler()
+        if plain := [found.call for found in (self.dependant, *_all(self.dependant)) if not _is_coroutine_function(found.call)]:
+            raise ValueError(f"make these coroutines: {plain}")
         guards = [found.call for found in _all(self.dependant) if isinstance(found.call, Requires)]
         single, repeated = _query_names(self.dependant)
         wants_json = self.body_field is not None
@@ -115,6 +123,10 @@ def _all(dependant: Dependant) -> Iterator[Dependant]:
     for found in dependant.dependencies:
         yield found
         yield from _all(found)
+
+
+def _is_coroutine_function(call: Any) -> bool:
+    return iscoroutinefunction(call) or iscoroutinefunction(type(call).__call__)
 
 
 def _query_names(dependant: Dependant) -> tuple[frozenset[str], frozenset[str]]:

@@ -20,7 +20,7 @@ router = Router(tags=["feeds"])
 Reader = Annotated[Caller, Depends(Requires(NATIONAL_READERS))]
 
 
-def read_feed(request: Request) -> ReadFeed:
+async def read_feed(request: Request) -> ReadFeed:
     """The use case of this process."""
     use_case: ReadFeed = request.app.state.read_feed
     return use_case

@@ -31,7 +31,7 @@ LiveReader = Annotated[Caller, Depends(Requires(NATIONAL_READERS - {Role.ANALYST
 _ALL_REGIONS = frozenset[str]().union(*regions().values())
 
 
-def wanted(
+async def wanted(
     level: Annotated[Level | None, Query(description="NL, ROAZ or VR.")] = None,
     region: Annotated[
         str | None, Query(description="NL, a ROAZ code, VR01 … VR25, or ONBEKEND.", json_schema_extra={"enum": sorted(_ALL_REGIONS)})
@@ -51,13 +51,13 @@ def wanted(
     return Wanted(level, region, sector, care_type, cohort)
 
 
-def live_picture(request: Request) -> LivePicture:
+async def live_picture(request: Request) -> LivePicture:
     """The picture that this process holds."""
     picture: LivePicture = request.app.state.picture
     return picture
 
 
-def read_placements(request: Request) -> ReadPlacements:
+async def read_placements(request: Request) -> ReadPlacements:
     """The use case of this process."""
     use_case: ReadPlacements = request.app.state.read_placements
     return use_case

@@ -42,7 +42,7 @@ def add_pages(app: FastAPI) -> None:
     app.include_router(router)
 
 
-def live_picture(request: Request) -> Picture:
+async def live_picture(request: Request) -> Picture:
     picture: Picture = request.app.state.picture
     return picture
 
@@ -54,7 +54,7 @@ async def way_in() -> RedirectResponse:
     return RedirectResponse(PAGE, status_code=303)
 
 
-def picked_in_address(
+async def picked_in_address(
     # A form sends a field that was left at "all" as an empty one.
     sector: Sector | Literal[""] = "",
     care_type: CareType | Literal[""] = "",
