@@ -12,7 +12,7 @@ from chassis.testing.plans import rows_read
 from contracts.capacity import UnitChangedV1
 from contracts.codes import CareType, Cohort, Sector, Urgency
 from contracts.geography import UNKNOWN_ROAZ, municipalities, place_of_vr
-from placement.adapters.sql.candidates import _SUITABLE_IN_REGION, SqlChoice
+from placement.adapters.sql.candidates import _SUITABLE_IN_REGION, Census, SqlChoice
 from placement.adapters.sql.units import _SUITABLE, UNIT_COLUMNS, unit_of
 from placement.adapters.sql.work import SqlWork
 from placement.application.candidates import candidates, explained
@@ -119,7 +119,7 @@ async def choice(placement):
             "update units set held = (get_byte(uuid_send(unit_id), 15) % 3) * 1, claimed = get_byte(uuid_send(unit_id), 15) % 2, "
             "is_parked = get_byte(uuid_send(unit_id), 15) % 7 = 0"
         )
-        yield SqlChoice(tx.connection)
+        yield SqlChoice(tx.connection, Census())
 
 
 async def test_the_filters_in_sql_are_those_of_the_domain(choice):
@@ -139,6 +139,25 @@ async def test_the_filters_in_sql_are_those_of_the_domain(choice):
 
     assert found > 100
     assert set(reasons) == set(Exclusion) - {Exclusion.ANDER_ZORGTYPE}
+
+
+async def test_a_new_unit_elsewhere_is_counted_ten_seconds_later(choice):
+    chance, seconds = random.Random(54), 0.0
+    request = a_request(1, chance)
+    while request.is_escalated:
+        request = a_request(1, chance)
+    choice = SqlChoice(choice.connection, Census(lambda: seconds))
+    before = await choice.left_out(request, NOW)
+    elsewhere = "vr <> $1 and roaz <> all($2::text[])"
+    await choice.connection.execute(
+        f"update units set care_type = $3 where unit_id in (select unit_id from units where care_type <> $3 and {elsewhere} limit 5)",
+        request.region, list(request.looked_in), request.care_type,
+    )  # fmt: skip
+
+    seconds = 9.9
+    assert await choice.left_out(request, NOW) == before
+    seconds = 10.0
+    assert await choice.left_out(request, NOW) == before | {Exclusion.ANDERE_REGIO: before[Exclusion.ANDERE_REGIO] + 5}
 
 
 async def test_one_unit_is_explained_with_its_place_or_all_its_reasons(choice):

@@ -91,7 +91,7 @@ def a_unit(**fields) -> Unit:
         overcommitted_since=None,
         is_parked=False,
     )
-    return replace(unit, **fields)
+    return unit._replace(**fields)
 
 
 IDS = st.integers(1, 30).map(lambda number: UUID(int=number))
@@ -177,7 +177,7 @@ def test_the_best_comes_first_and_its_points_add_up(request, units):
 )
 def test_whose_unit_or_client_it_is_never_changes_the_order(request, units, provider, asker, target_group):
     asked_by_another = replace(request, organisation=asker, target_group=target_group)
-    of_another = [replace(unit, organisation=provider) for unit in units]
+    of_another = [unit._replace(organisation=provider) for unit in units]
 
     before, after = rank(request, units, NOW), rank(asked_by_another, of_another, NOW)
 
@@ -251,7 +251,7 @@ def test_neighbouring_regions_count_as_soon_as_the_search_has_come_there():
 def test_a_unit_of_which_only_a_straddling_region_is_known_counts_in_that_region():
     request = replace(a_request(regions=("NN", "ZW")), region="VR03", roaz="ONBEKEND", municipality=None)
 
-    assert refusals(request, replace(a_unit(), municipality=None, vr="VR03", roaz="ONBEKEND"), NOW) == ()
+    assert refusals(request, a_unit()._replace(municipality=None, vr="VR03", roaz="ONBEKEND"), NOW) == ()
 
 
 def ranked(request, *units):

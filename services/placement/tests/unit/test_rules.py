@@ -94,9 +94,9 @@ PATIENT = Offer(
     is_closed=st.booleans(),
 )
 def test_what_is_available_is_never_more_than_free_and_nothing_while_unknown(free, held, claimed, fresh_for, is_closed):
-    unit = replace(UNIT, free=free, held=held, claimed=claimed, fresh_until=NOW + timedelta(hours=fresh_for))
+    unit = UNIT._replace(free=free, held=held, claimed=claimed, fresh_until=NOW + timedelta(hours=fresh_for))
     if is_closed:
-        unit = replace(unit, open=0, closed_reason="UITBRAAK")
+        unit = unit._replace(open=0, closed_reason="UITBRAAK")
 
     available = unit.available(NOW)
 
@@ -108,13 +108,13 @@ def test_what_is_available_is_never_more_than_free_and_nothing_while_unknown(fre
 
 @pytest.mark.parametrize(("seconds", "is_contained"), [(-3600, False), (0, False), (119, False), (120, True), (3600, True)])
 def test_only_a_report_well_after_the_admission_contains_the_patient(seconds, is_contained):
-    unit = replace(UNIT, occupied_reported_at=NOW + timedelta(seconds=seconds))
+    unit = UNIT._replace(occupied_reported_at=NOW + timedelta(seconds=seconds))
 
     assert contains(unit, PATIENT, TOLERANCE) is is_contained
 
 
 def test_figures_contain_whom_they_name_but_only_once_the_patient_is_there():
-    unit = replace(UNIT, occupied_reported_at=None, includes_holds=frozenset({PATIENT.offer_id}))
+    unit = UNIT._replace(occupied_reported_at=None, includes_holds=frozenset({PATIENT.offer_id}))
 
     assert contains(unit, PATIENT, TOLERANCE)
     assert not contains(unit, replace(PATIENT, offer_id=uuid4()), TOLERANCE)
@@ -163,7 +163,7 @@ def a_placement(**fields) -> Offer:
 
 def seen(minutes: int, **fields) -> Unit:
     at = NOW + timedelta(minutes=minutes)
-    return replace(UNIT, **{"observed_at": at, "occupied_reported_at": at, "held": 1, **fields})
+    return UNIT._replace(**{"observed_at": at, "occupied_reported_at": at, "held": 1, **fields})
 
 
 FULL = {"free": 0, "occupied": 10}
@@ -220,4 +220,4 @@ def test_nobody_is_asked_twice_on_the_same_figure():
 
 
 def test_of_a_unit_whose_newest_state_cannot_be_read_nothing_is_available():
-    assert replace(UNIT, is_parked=True).available(NOW) is None
+    assert UNIT._replace(is_parked=True).available(NOW) is None

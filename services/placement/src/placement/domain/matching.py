@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple, Self
 
 from contracts.codes import CareType
 from contracts.geography import Place
@@ -78,8 +79,7 @@ _ROOM: Final = 10.0
 _ENOUGH_ROOM: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A unit that may take the patient, and what speaks for it."""
 
     unit: Unit
@@ -105,35 +105,43 @@ class Ranking:
     left_out: Mapping[Exclusion, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a request wants, put together once: a list of candidates is made of hundreds of units."""
+
+    request: Request
+    place: Place
+    features: frozenset[str]
+    oxygen: float
+
+    @classmethod
+    def by(cls, request: Request) -> Self:
+        place = Place(request.municipality, request.region, request.roaz)
+        return cls(request, place, needed_features(request), needed_oxygen(request))
+
+
 def rank(request: Request, units: Iterable[Unit], now: datetime) -> Ranking:
     """Order the units that may take this patient, best first, each with the reasons for its place."""
-    wanted = Place(request.municipality, request.region, request.roaz)
+    wanted = _Wanted.by(request)
     candidates = []
     left_out: Counter[Exclusion] = Counter()
     for unit in units:
-        reasons = refusals(request, unit, now)
-        if reasons:
+        if reasons := _refusals(wanted, unit, now):
             left_out[reasons[0]] += 1
         else:
-            candidates.append(_scored(request, wanted, unit, now))
-    return Ranking(tuple(sorted(candidates, key=lambda candidate: candidate.order)), dict(left_out))
+            candidates.append(_scored(wanted, unit, now))
+    return Ranking(tuple(sorted(candidates, key=attrgetter("order"))), dict(left_out))
 
 
 def refusals(request: Request, unit: Unit, now: datetime) -> tuple[Exclusion, ...]:
     """Every reason why this unit cannot be asked; none when it can."""
-    reasons = []
-    if unit.care_type is not request.care_type:
-        reasons.append(Exclusion.ANDER_ZORGTYPE)
-    if not _is_where_wanted(request, unit):
-        reasons.append(Exclusion.ANDERE_REGIO)
-    if unit.cohort is not request.cohort:
-        reasons.append(Exclusion.ANDER_COHORT)
-    reasons += _unmet(request, unit)
-    if unit.unit_id in request.asked_units:
-        reasons.append(Exclusion.AL_GEVRAAGD)
-    reasons += _without_a_place(unit, now)
-    # The order of the list is that of the enumeration, which the counts by first reason go by.
-    return tuple(reason for reason in Exclusion if reason in reasons) if len(reasons) > 1 else tuple(reasons)
+    return tuple(_refusals(_Wanted.by(request), unit, now))
+
+
+def is_where_wanted(request: Request, vr: str, roaz: str) -> bool:
+    """Whether a place there would be in a region where the request looks by now."""
+    # LCPS looks in the whole country. A unit of which only a VR that straddles ROAZ regions is known still lies in that VR.
+    return request.is_escalated or vr == request.region or roaz in request.looked_in
 
 
 def needed_oxygen(request: Request) -> float:
@@ -147,15 +155,24 @@ def needed_features(request: Request) -> frozenset[str]:
     return needed - _BY_NATURE.get(request.care_type, frozenset())
 
 
-def _is_where_wanted(request: Request, unit: Unit) -> bool:
-    # LCPS looks in the whole country. A unit of which only a VR that straddles ROAZ regions is known still lies in that VR.
-    return request.is_escalated or unit.vr == request.region or unit.roaz in request.looked_in
-
-
-def _unmet(request: Request, unit: Unit) -> list[Exclusion]:
-    unmet = [YES_OR_NO[name] for name in needed_features(request) if unit.features.get(name) is not True]
-    needed = needed_oxygen(request)
-    return [*unmet, Exclusion.ZUURSTOF] if needed > 0 and _litres(unit.features) < needed else unmet
+def _refusals(wanted: _Wanted, unit: Unit, now: datetime) -> list[Exclusion]:
+    request = wanted.request
+    reasons = []
+    if unit.care_type is not request.care_type:
+        reasons.append(Exclusion.ANDER_ZORGTYPE)
+    if not is_where_wanted(request, unit.vr, unit.roaz):
+        reasons.append(Exclusion.ANDERE_REGIO)
+    if unit.cohort is not request.cohort:
+        reasons.append(Exclusion.ANDER_COHORT)
+    reasons += [YES_OR_NO[name] for name in wanted.features if unit.features.get(name) is not True]
+    if wanted.oxygen > 0 and _litres(unit.features) < wanted.oxygen:
+        reasons.append(Exclusion.ZUURSTOF)
+    if unit.unit_id in request.asked_units:
+        reasons.append(Exclusion.AL_GEVRAAGD)
+    if not unit.available(now):
+        reasons.append(_why_no_place(unit, now))
+    # The order of the list is that of the enumeration, which the counts by first reason go by.
+    return [reason for reason in Exclusion if reason in reasons] if len(reasons) > 1 else reasons
 
 
 def _litres(stated: Mapping[str, bool | float | str]) -> float:
@@ -163,19 +180,17 @@ def _litres(stated: Mapping[str, bool | float | str]) -> float:
     return float(litres) if isinstance(litres, int | float) and not isinstance(litres, bool) else 0.0
 
 
-def _without_a_place(unit: Unit, now: datetime) -> list[Exclusion]:
-    """Why no place can be given there; an unknown or old figure is never free, whatever it said."""
+def _why_no_place(unit: Unit, now: datetime) -> Exclusion:
+    """Why nothing can be given there; an unknown or old figure is never free, whatever it said."""
     if unit.is_closed:
-        return [Exclusion.GESLOTEN]
+        return Exclusion.GESLOTEN
     if unit.free is None or unit.fresh_until is None or unit.is_parked:
-        return [Exclusion.ONBEKEND]
-    if not unit.is_fresh(now):
-        return [Exclusion.VEROUDERD]
-    return [] if unit.available(now) else [Exclusion.GEEN_PLEK]
+        return Exclusion.ONBEKEND
+    return Exclusion.GEEN_PLEK if unit.is_fresh(now) else Exclusion.VEROUDERD
 
 
-def _scored(request: Request, wanted: Place, unit: Unit, now: datetime) -> Candidate:
-    near = nearness(wanted, Place(unit.municipality, unit.vr, unit.roaz))
+def _scored(wanted: _Wanted, unit: Unit, now: datetime) -> Candidate:
+    near = nearness(wanted.place, Place(unit.municipality, unit.vr, unit.roaz))
     available = unit.available(now) or 0
     parts = {
         "nearness": _NEARNESS[near],
@@ -184,7 +199,7 @@ def _scored(request: Request, wanted: Place, unit: Unit, now: datetime) -> Candi
         "fair_share": round(_FAIR_SHARE * available / max(available, unit.free or 0), 1),
         "room": round(_ROOM * min(available, _ENOUGH_ROOM) / _ENOUGH_ROOM, 1),
     }
-    draw = blake2b(request.case_id.bytes + unit.unit_id.bytes, digest_size=16).digest()
+    draw = blake2b(wanted.request.case_id.bytes + unit.unit_id.bytes, digest_size=16).digest()
     return Candidate(unit, near, parts, round(sum(parts.values()), 1), draw)
 
 

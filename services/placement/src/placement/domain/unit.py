@@ -1,16 +1,18 @@
 """A unit as placement knows it: what capacity last said of it, and what is held there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts.codes import CareType, Cohort, Sector
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A unit and its places."""
+class Unit(NamedTuple):
+    """A unit and its places.
+
+    A named tuple, because a list of candidates is made of hundreds of them.
+    """
 
     unit_id: UUID
     version: int

@@ -3,14 +3,18 @@
 Of the country's units one care type is looked at, and only those that may be asked are fetched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from math import inf
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from chassis.database.sql import Connection
 from placement.adapters.sql.units import UNIT_COLUMNS, unit_of
-from placement.domain.matching import OXYGEN, YES_OR_NO, Exclusion, needed_features, needed_oxygen
+from placement.domain.matching import OXYGEN, YES_OR_NO, Exclusion, is_where_wanted, needed_features, needed_oxygen
 from placement.domain.request import Request
 from placement.domain.unit import Unit
 
@@ -18,7 +22,6 @@ from placement.domain.unit import Unit
 # when there were few units. A unit of which only a VR that straddles ROAZ regions is known still lies in that VR.
 _IN_ROAZ = "roaz = any($8::text[])"
 _IN_VR_ONLY = "vr = $7 and roaz <> all($8::text[])"
-_ELSEWHERE = "vr <> $7 and roaz <> all($8::text[])"
 
 _MISSING_FEATURES = {
     reason: f"'{name}' = any($3::text[]) and features -> '{name}' is distinct from 'true'::jsonb" for name, reason in YES_OR_NO.items()
@@ -53,20 +56,43 @@ def _counted(judged: str) -> str:
 
 
 _LEFT_OUT = _counted(_JUDGED)
-# Most of a country's units are elsewhere, and that the index alone can tell; only the others have to be read and judged.
-_LEFT_OUT_IN_REGION = f"""
-{_counted(f"{_JUDGED} and {_IN_ROAZ} union all {_JUDGED} and {_IN_VR_ONLY}")}
-union all
-select '{Exclusion.ANDERE_REGIO}', count(*) from units where care_type = $1 and {_ELSEWHERE} having count(*) > 0
-"""
+_LEFT_OUT_IN_REGION = _counted(f"{_JUDGED} and {_IN_ROAZ} union all {_JUDGED} and {_IN_VR_ONLY}")
+_BY_REGION = "select care_type, vr, roaz, count(*) as units from units group by care_type, vr, roaz"
+_COUNTED_FOR_SECONDS = 10.0
 _UNIT = f"select {UNIT_COLUMNS} from units u where unit_id = $1"
+
+
+class Census:
+    """How many units there are in each region; at most ten seconds old.
+
+    Most of a country's units are elsewhere for every request, and are counted only to say so: going through them each time cost more than
+    judging all that are near. A unit comes or goes a few times a day.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """Counts when it is first asked."""
+        self._clock = clock
+        self._counts: Sequence[Record] = ()
+        self._counted_at = -inf
+
+    async def elsewhere(self, connection: Connection, request: Request) -> int:
+        """The units of this care type where the request does not look."""
+        if self._clock() - self._counted_at >= _COUNTED_FOR_SECONDS:
+            self._counts = await connection.fetch(_BY_REGION)
+            self._counted_at = self._clock()
+        return sum(
+            row["units"]
+            for row in self._counts
+            if row["care_type"] == request.care_type and not is_where_wanted(request, row["vr"], row["roaz"])
+        )
 
 
 class SqlChoice:
     """The units that can be chosen from, on one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, census: Census) -> None:
         self.connection = connection
+        self._census = census
 
     async def suitable(self, request: Request, now: datetime) -> Sequence[Unit]:
         statement = _SUITABLE if request.is_escalated else _SUITABLE_IN_REGION
@@ -74,7 +100,10 @@ class SqlChoice:
 
     async def left_out(self, request: Request, now: datetime) -> Mapping[Exclusion, int]:
         statement = _LEFT_OUT if request.is_escalated else _LEFT_OUT_IN_REGION
-        return {Exclusion(row["reason"]): row["units"] for row in await self.connection.fetch(statement, *_wanted(request, now))}
+        left_out = {Exclusion(row["reason"]): row["units"] for row in await self.connection.fetch(statement, *_wanted(request, now))}
+        if elsewhere := await self._census.elsewhere(self.connection, request):
+            left_out[Exclusion.ANDERE_REGIO] = elsewhere
+        return left_out
 
     async def unit(self, unit_id: UUID) -> Unit | None:
         row = await self.connection.fetchrow(_UNIT, unit_id)

@@ -1,7 +1,6 @@
 """Units on one transaction's connection."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -24,7 +23,7 @@ _TOLD = (
     "observed_at", "fresh_until", "occupied_reported_at", "includes_holds",
 )  # fmt: skip
 
-_FIELDS = tuple(field.name for field in fields(Unit))
+_FIELDS = Unit._fields
 UNIT_COLUMNS = ", ".join(f"u.{name}" for name in _FIELDS)
 """Of `units u`; what `unit_of` reads."""
 
@@ -137,4 +136,4 @@ def unit_of(row: Record) -> Unit:
     values = list(row.values())[: len(_FIELDS)]
     for place, read in _READ_AS.items():
         values[place] = read(values[place])
-    return Unit(*values)
+    return Unit._make(values)

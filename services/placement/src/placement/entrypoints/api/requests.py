@@ -113,14 +113,17 @@ async def get_candidates(
     unit_id: Annotated[UUID | None, Query(description="Explain this one too.")] = None,
     limit: Shown = 20,
 ) -> Response:
-    """By the same ranking as the automatic search uses; `left_out` counts every other unit of the care type under its first reason."""
+    """By the same ranking as the automatic search uses; `left_out` counts every other unit of the care type under its first reason.
+
+    Those of other regions as they were at most ten seconds ago.
+    """
     async with served.reading() as queries:
         row = seen_request(who, await queries.request_row(case_id))
         request = await queries.request(case_id)
         if request is None:
             raise Rejected("request-not-found", "There is no such request.", status=404)
         now = await queries.now()
-        choice = SqlChoice(queries.connection)
+        choice = SqlChoice(queries.connection, served.census)
         ranking = await candidates(choice, request, now)
         one = await explained(choice, request, ranking, unit_id, now) if unit_id is not None else None
         if unit_id is not None and one is None:

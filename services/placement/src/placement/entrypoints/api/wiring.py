@@ -14,6 +14,7 @@ from chassis.security.auth import Caller, Requires
 from chassis.security.auth import caller as with_token
 from chassis.security.roles import ANSWERERS, CANCELLERS, JOURNEY_TAKERS, OFFER_READERS, OFFERERS, REQUEST_READERS
 from placement.adapters.sealing import SecretSeal
+from placement.adapters.sql.candidates import Census
 from placement.adapters.sql.moving import CHANNELS
 from placement.adapters.sql.queries import OFFER_ROWS, REQUEST_ROWS, Queries
 from placement.adapters.sql.work import SqlWork
@@ -29,6 +30,7 @@ class Placement:
     policy: Policy
     requests: Live
     offers: Live
+    census: Census
     seal: SecretSeal
     """Closes the secrets of webhooks."""
     allow_http: bool
@@ -54,7 +56,7 @@ async def serving(database: Database, settings: PlacementSettings) -> AsyncItera
     offers = Live(database, channel=CHANNELS["offers"], rows=OFFER_ROWS)
     async with requests.running(), offers.running():
         seal = SecretSeal.of(settings.keys_dir)
-        yield Placement(database, settings.policy, requests, offers, seal, settings.webhook_allow_http)
+        yield Placement(database, settings.policy, requests, offers, Census(), seal, settings.webhook_allow_http)
 
 
 async def placement(request: Request) -> Placement:
