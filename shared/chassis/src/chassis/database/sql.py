@@ -13,6 +13,7 @@ import structlog
 
 from chassis.database.connection import Connection, Pool
 from chassis.database.generations import refuse_restored
+from chassis.database.known_types import KnowingConnection
 from chassis.database.outbox import Outgoing, write_outbox
 from chassis.errors import Rejected, Unavailable
 from chassis.observability import telemetry
@@ -173,6 +174,7 @@ class Database:
             timeout=3,
             command_timeout=5,
             init=self._prepare,
+            connection_class=KnowingConnection,
             reset=_leave_as_it_is,
             server_settings=self._settings,
         )
@@ -219,7 +221,9 @@ class Database:
         Raises:
             one of PASSING, as it comes: who keeps a connection for long decides what to do when it breaks.
         """
-        connection: Any = await asyncpg.connect(self._url, timeout=3, command_timeout=5, server_settings=self._settings)
+        connection: Any = await asyncpg.connect(
+            self._url, timeout=3, command_timeout=5, connection_class=KnowingConnection, server_settings=self._settings
+        )
         try:
             await self._prepare(connection)
             yield connection
