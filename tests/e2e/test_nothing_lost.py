@@ -66,8 +66,8 @@ async def test_a_relay_killed_between_sending_and_marking_sends_twice_and_nobody
         await _reported(system, ward, occupied=4)
 
     async with system.database("capacity") as connection, connection.transaction():
-        # Reading goes on under this lock, marking as sent does not.
-        await connection.execute("lock table outbox in share mode")
+        # Reading goes on under these locks, marking as sent does not.
+        await connection.execute("select from outbox where published_at is null for update")
         relay = system.start(CAPACITY_RELAY)
         await eventually(waits_for_a_lock(system, "capacity", "relay"), timeout=60, what="the relay to mark what it has sent")
         sent = await system.owned_records("capacity.units.v1")

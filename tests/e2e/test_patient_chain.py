@@ -225,8 +225,8 @@ async def test_a_relay_killed_between_sending_and_marking_gives_no_second_place(
     before = sent_twice(await whole_system.log.records("placement.holds.v1"))
 
     async with whole_system.database("placement") as connection, connection.transaction():
-        # Reading goes on under this lock, marking as sent does not.
-        await connection.execute("lock table outbox in share mode")
+        # Reading goes on under these locks, marking as sent does not.
+        await connection.execute("select from outbox where published_at is null for update")
         relay = whole_system.start("placement relay")
         await eventually(waits_for_a_lock(whole_system, "placement", "relay"), timeout=60, what="the relay to mark what it has sent")
         whole_system.leave("placement relay")

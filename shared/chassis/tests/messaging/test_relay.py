@@ -121,6 +121,25 @@ async def test_what_was_sent_but_not_marked_is_sent_again_as_the_same_event(play
     assert len(set(ids)) == 3
 
 
+@pytest.mark.usefixtures("probe_topics")
+async def test_what_was_sent_is_marked_with_the_next_look_and_before_the_relay_ends(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.messaging.relay._MARK_WITHIN_SECONDS", 60)
+
+    async def has_sent(how_many: int) -> bool:
+        return len(await playground.log(probe.EVENTS)) == how_many
+
+    async with playground.relaying():
+        await playground.publish("a", 1)
+        await eventually(lambda: has_sent(1))
+        await playground.publish("a", 2)
+        await eventually(lambda: has_sent(2))
+        assert await playground.rows("select id from outbox where published_at is null") == [(2,)]
+
+    assert await all_sent(playground)
+
+
 @pytest.mark.parametrize("limit", ["of a request", "of the topic"])
 async def test_an_event_that_can_never_be_sent_stops_its_key_alone(
     playground: Playground, settings: ServiceSettings, database: Database, topics: Any, limit: str
