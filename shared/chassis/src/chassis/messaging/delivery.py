@@ -43,6 +43,9 @@ _ADVANCE = """
 update reader_versions v set version = n.version
 from unnest($3::text[], $4::bigint[]) as n (key, version)
 where v.reader = $1 and v.topic = $2 and v.key = n.key and v.key = any($3::text[])
+returning exists (
+    select from parked p where p.reader = $1 and p.topic = $2 and p.key = v.key and p.kind = 'parked' and p.resolved_at is null
+) as has_parked
 """
 
 Item = Received[Any] | Broken
@@ -178,10 +181,13 @@ class _Batch:
                 await handler(self._tx, run)
 
         moved = {key: version for key, version in self._versions.items() if version != before[key]}
+        had_parked = False
         if moved:
-            await connection.execute(_ADVANCE, self._reader, topic.name, list(moved), list(moved.values()))
+            rows = await connection.fetch(_ADVANCE, self._reader, topic.name, list(moved), list(moved.values()))
+            had_parked = any(row["has_parked"] for row in rows)
         await set_aside(self._tx, self._reader, "parked", self._asides)
-        await self._tell_parked(to_apply)
+        if had_parked or self._asides:
+            await self._tell_parked(to_apply)
 
     def _judge_broken(self, broken: Broken) -> None:
         key = broken.record.key
