@@ -85,22 +85,26 @@ _NOTE_ALL = "with noted as (insert into dirty (figure) select figure from figure
 
 # One statement sees one moment, in which every transaction has put on what it took off. Places held are counted again from the holds.
 _NAMES = ("total", "open", "occupied", "reserved", "free")
+_COUNTS = ("units", *_NAMES, *(f"{name}_known" for name in _NAMES), "held", "available")
+# Units are added up once, by all three of their figures, and only those sums three times: half the time of going through them for each.
 _PARTIALS_THAT_DIFFER = f"""
-with units as (
+with units as materialized (
     select c.in_country, c.in_roaz, c.in_vr, c.partition, c.counts, {", ".join(f"c.{name}" for name in _NAMES)}, {held("c", "h")} as held
     from contributions c left join unit_holds h using (unit_id)
-), counted as (
-    select f.figure, c.partition, count(*) as units,
+), together as (
+    select in_country, in_roaz, in_vr, partition, count(*) as units,
            {", ".join(f"coalesce(sum({name}) filter (where counts), 0) as {name}, count({name}) filter (where counts) as {name}_known" for name in _NAMES)},
            sum(held) as held,
            coalesce(sum(greatest(free - held, 0)) filter (where counts and free is not null), 0) as available
-    from units c cross join lateral (values (c.in_country), (c.in_roaz), (c.in_vr)) as f (figure)
-    group by f.figure, c.partition
+    from units group by in_country, in_roaz, in_vr, partition
+), counted as (
+    select f.figure, t.partition, {", ".join(f"sum(t.{name}) as {name}" for name in _COUNTS)}
+    from together t cross join lateral (values (t.in_country), (t.in_roaz), (t.in_vr)) as f (figure)
+    group by f.figure, t.partition
 )
 select distinct coalesce(c.figure, p.figure) as figure
 from counted c full join partials p on p.figure = c.figure and p.partition = c.partition
-where ({", ".join(f"coalesce(c.{name}, 0)" for name in ("units", *_NAMES, *(f"{name}_known" for name in _NAMES), "held", "available"))})
-   <> ({", ".join(f"coalesce(p.{name}, 0)" for name in ("units", *_NAMES, *(f"{name}_known" for name in _NAMES), "held", "available"))})
+where ({", ".join(f"coalesce(c.{name}, 0)" for name in _COUNTS)}) <> ({", ".join(f"coalesce(p.{name}, 0)" for name in _COUNTS)})
 order by figure
 """
 _NEVER_SAID = """
