@@ -38,15 +38,6 @@ select $1, $2, key, 0 from unnest($3::text[]) as k (key) order by key
 on conflict do nothing
 returning key, version
 """
-# By key, said a second time: with statistics of a full table the join alone went through all keys of the topic, for 20 ms.
-_ADVANCE = """
-update reader_versions v set version = n.version
-from unnest($3::text[], $4::bigint[]) as n (key, version)
-where v.reader = $1 and v.topic = $2 and v.key = n.key and v.key = any($3::text[])
-returning exists (
-    select from parked p where p.reader = $1 and p.topic = $2 and p.key = v.key and p.kind = 'parked' and p.resolved_at is null
-) as has_parked
-"""
 
 Item = Received[Any] | Broken
 
@@ -123,14 +114,12 @@ class Delivery:
 
     async def _apply(self, reading: Reading, facts: Sequence[Record], records: Sequence[Record]) -> bool:
         items = [parse(reading.topic, record) for record in facts]
-        by_offset = {(record.partition, record.offset): record for record in facts}
         one_by_one = False
         while True:
             try:
                 async with self._database.begin() as tx:
-                    batch = _Batch(tx, self.reader, reading, by_offset)
+                    batch = _Batch(tx, self.reader, reading, records, self.positions)
                     await batch.apply(items, one_by_one=one_by_one)
-                    await self.positions.advance(tx.connection, reading.topic, records)
             except Rejected:
                 if one_by_one:
                     raise
@@ -143,11 +132,12 @@ class Delivery:
 class _Batch:
     """One batch of events in its transaction."""
 
-    def __init__(self, tx: Transaction, reader: str, reading: Reading, records: dict[tuple[int, int], Record]) -> None:
+    def __init__(self, tx: Transaction, reader: str, reading: Reading, records: Sequence[Record], positions: Positions) -> None:
         self._tx = tx
         self._reader = reader
         self._reading = reading
-        self._records = records
+        self._records = {(record.partition, record.offset): record for record in records}
+        self._positions = positions
         self._versions: dict[str, int] = {}
         self._asides: list[Aside] = []
         self._blocked: set[str] = set()
@@ -181,10 +171,7 @@ class _Batch:
                 await handler(self._tx, run)
 
         moved = {key: version for key, version in self._versions.items() if version != before[key]}
-        had_parked = False
-        if moved:
-            rows = await connection.fetch(_ADVANCE, self._reader, topic.name, list(moved), list(moved.values()))
-            had_parked = any(row["has_parked"] for row in rows)
+        had_parked = await self._positions.advance(connection, topic, self._records.values(), moved)
         await set_aside(self._tx, self._reader, "parked", self._asides)
         if had_parked or self._asides:
             await self._tell_parked(to_apply)
