@@ -171,6 +171,8 @@ class Database:
             self._url,
             min_size=0,
             max_size=self._pool_size,
+            # asyncpg's default is 50,000, which a busy worker reaches every two minutes: a new connection, and every plan made anew.
+            max_queries=2**31,
             timeout=3,
             command_timeout=5,
             init=self._prepare,
