@@ -7,6 +7,7 @@ they are: in Utrecht they would send every patient to the city.
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
+from typing import Protocol
 
 from contracts.geography import UNKNOWN_ROAZ, Place, all_municipalities, roaz_regions
 
@@ -21,7 +22,18 @@ class Nearness(StrEnum):
     ELDERS = "ELDERS"
 
 
-def nearness(wanted: Place, offered: Place) -> Nearness:
+class Located(Protocol):
+    """What knows where it lies, as a `Place` does."""
+
+    @property
+    def municipality(self) -> str | None: ...
+    @property
+    def vr(self) -> str: ...
+    @property
+    def roaz(self) -> str: ...
+
+
+def nearness(wanted: Place, offered: Located) -> Nearness:
     """How near the one place is to the other; as near as what is known of them says."""
     if wanted.municipality is not None and wanted.municipality == offered.municipality:
         return Nearness.GEMEENTE

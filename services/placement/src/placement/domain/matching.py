@@ -8,7 +8,7 @@ long it has waited, decides which request goes first, and is the same for all ca
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 from operator import attrgetter
@@ -84,12 +84,19 @@ class Candidate(NamedTuple):
 
     unit: Unit
     nearness: Nearness
-    parts: Mapping[str, float]
-    """Points by what they are for; together they are the score."""
+    freshness: float
+    """Points, as all that follow."""
+    fair_share: float
+    room: float
     score: float
     draw: bytes
     """Decides between equal scores: the same for everyone who looks at this request, another for the next, so that the same unit is not
     always the first."""
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Points by what they are for; together they are the score."""
+        return {"nearness": _NEARNESS[self.nearness], "freshness": self.freshness, "fair_share": self.fair_share, "room": self.room}
 
     @property
     def order(self) -> tuple[float, bytes]:
@@ -110,6 +117,7 @@ class _Wanted:
     """What a request wants, put together once: a list of candidates is made of hundreds of units."""
 
     request: Request
+    case: bytes
     place: Place
     features: frozenset[str]
     oxygen: float
@@ -117,7 +125,7 @@ class _Wanted:
     @classmethod
     def by(cls, request: Request) -> Self:
         place = Place(request.municipality, request.region, request.roaz)
-        return cls(request, place, needed_features(request), needed_oxygen(request))
+        return cls(request, request.case_id.bytes, place, needed_features(request), needed_oxygen(request))
 
 
 def rank(request: Request, units: Iterable[Unit], now: datetime) -> Ranking:
@@ -126,16 +134,17 @@ def rank(request: Request, units: Iterable[Unit], now: datetime) -> Ranking:
     candidates = []
     left_out: Counter[Exclusion] = Counter()
     for unit in units:
-        if reasons := _refusals(wanted, unit, now):
+        available = unit.available(now)
+        if reasons := _refusals(wanted, unit, available, now):
             left_out[reasons[0]] += 1
         else:
-            candidates.append(_scored(wanted, unit, now))
+            candidates.append(_scored(wanted, unit, available or 0, now))
     return Ranking(tuple(sorted(candidates, key=attrgetter("order"))), dict(left_out))
 
 
 def refusals(request: Request, unit: Unit, now: datetime) -> tuple[Exclusion, ...]:
     """Every reason why this unit cannot be asked; none when it can."""
-    return tuple(_refusals(_Wanted.by(request), unit, now))
+    return tuple(_refusals(_Wanted.by(request), unit, unit.available(now), now))
 
 
 def is_where_wanted(request: Request, vr: str, roaz: str) -> bool:
@@ -155,7 +164,7 @@ def needed_features(request: Request) -> frozenset[str]:
     return needed - _BY_NATURE.get(request.care_type, frozenset())
 
 
-def _refusals(wanted: _Wanted, unit: Unit, now: datetime) -> list[Exclusion]:
+def _refusals(wanted: _Wanted, unit: Unit, available: int | None, now: datetime) -> list[Exclusion]:
     request = wanted.request
     reasons = []
     if unit.care_type is not request.care_type:
@@ -169,7 +178,7 @@ def _refusals(wanted: _Wanted, unit: Unit, now: datetime) -> list[Exclusion]:
         reasons.append(Exclusion.ZUURSTOF)
     if unit.unit_id in request.asked_units:
         reasons.append(Exclusion.AL_GEVRAAGD)
-    if not unit.available(now):
+    if not available:
         reasons.append(_why_no_place(unit, now))
     # The order of the list is that of the enumeration, which the counts by first reason go by.
     return [reason for reason in Exclusion if reason in reasons] if len(reasons) > 1 else reasons
@@ -189,24 +198,20 @@ def _why_no_place(unit: Unit, now: datetime) -> Exclusion:
     return Exclusion.GEEN_PLEK if unit.is_fresh(now) else Exclusion.VEROUDERD
 
 
-def _scored(wanted: _Wanted, unit: Unit, now: datetime) -> Candidate:
-    near = nearness(wanted.place, Place(unit.municipality, unit.vr, unit.roaz))
-    available = unit.available(now) or 0
-    parts = {
-        "nearness": _NEARNESS[near],
-        "freshness": round(_FRESHNESS * _life_left(unit, now), 1),
-        # What is held there already is a question that is still open or a patient on the way: then others are asked first.
-        "fair_share": round(_FAIR_SHARE * available / max(available, unit.free or 0), 1),
-        "room": round(_ROOM * min(available, _ENOUGH_ROOM) / _ENOUGH_ROOM, 1),
-    }
-    draw = blake2b(wanted.request.case_id.bytes + unit.unit_id.bytes, digest_size=16).digest()
-    return Candidate(unit, near, parts, round(sum(parts.values()), 1), draw)
+def _scored(wanted: _Wanted, unit: Unit, available: int, now: datetime) -> Candidate:
+    near = nearness(wanted.place, unit)
+    freshness = round(_FRESHNESS * _life_left(unit, now), 1)
+    # What is held there already is a question that is still open or a patient on the way: then others are asked first.
+    fair_share = round(_FAIR_SHARE * available / max(available, unit.free or 0), 1)
+    room = round(_ROOM * min(available, _ENOUGH_ROOM) / _ENOUGH_ROOM, 1)
+    score = round(_NEARNESS[near] + freshness + fair_share + room, 1)
+    draw = blake2b(wanted.case + unit.unit_id.bytes, digest_size=16).digest()
+    return Candidate(unit, near, freshness, fair_share, room, score, draw)
 
 
 def _life_left(unit: Unit, now: datetime) -> float:
     """How far the figure is from being too old: 1 when just observed, 0 when it ends."""
     if unit.observed_at is None or unit.fresh_until is None:
         return 0.0
-    life = (unit.fresh_until - unit.observed_at).total_seconds()
-    left = (unit.fresh_until - now).total_seconds()
-    return max(0.0, min(1.0, left / life)) if life > 0 else 0.0
+    life = unit.fresh_until - unit.observed_at
+    return max(0.0, min(1.0, (unit.fresh_until - now) / life)) if life > timedelta() else 0.0
