@@ -10,10 +10,9 @@ from asyncpg import Record
 
 from chassis.database.clock import db_now
 from chassis.database.sql import Connection
-from placement.adapters.sql.requests import REQUEST_COLUMNS, request_of
+from placement.adapters.sql.requests import REQUEST_COLUMNS
 from placement.adapters.sql.statuses import HOLDING_SQL, PLACED_SQL
 from placement.adapters.sql.units import UNIT_COLUMNS, unit_of
-from placement.domain.request import Request
 from placement.domain.unit import Unit
 
 Row = Record | Mapping[str, Any]
@@ -66,7 +65,9 @@ _HOLDS_PAGE = f"""
 order by o.offer_id limit $4
 """
 _HOLDS_OF_UNIT = f"{_HOLDS} and o.unit_id = $1 order by o.made_at, o.offer_id"
-_REQUEST = f"select {REQUEST_COLUMNS} from requests r where case_id = $1"
+_REQUEST_TO_RANK = f"""
+select s.*, {REQUEST_COLUMNS}, (select db_clock()) as now from ({REQUEST_ROWS}) s join requests r on r.case_id = s.id where s.id = $1
+"""
 _UNIT = f"select {UNIT_COLUMNS} from units u where unit_id = $1"
 
 
@@ -127,10 +128,9 @@ class Queries:
         """A request as it is shown, also one that is closed."""
         return await self.connection.fetchrow(f"select * from ({REQUEST_ROWS}) r where r.id = $1", case_id)
 
-    async def request(self, case_id: UUID) -> Request | None:
-        """A request as the domain knows it."""
-        row = await self.connection.fetchrow(_REQUEST, case_id)
-        return request_of(row) if row is not None else None
+    async def request_to_rank(self, case_id: UUID) -> Record | None:
+        """A request as it is shown, with what `request_of` reads, and `now`, the database's clock."""
+        return await self.connection.fetchrow(_REQUEST_TO_RANK, case_id)
 
     async def offers(
         self, conditions: Iterable[Condition], *, is_ended: bool, after: tuple[datetime, UUID] | None, limit: int

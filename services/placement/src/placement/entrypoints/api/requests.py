@@ -18,6 +18,7 @@ from chassis.live import STREAM_RESPONSES, LastEventId, live_answer
 from contracts.codes import CareType, Cohort, Urgency
 from placement.adapters.sql.candidates import SqlChoice
 from placement.adapters.sql.queries import Condition, Queries, all_hold, where
+from placement.adapters.sql.requests import request_of
 from placement.application.cancel_request import cancel_request
 from placement.application.candidates import candidates, explained
 from placement.application.make_offers import make_offers
@@ -118,11 +119,8 @@ async def get_candidates(
     Those of other regions as they were at most ten seconds ago.
     """
     async with served.reading() as queries:
-        row = seen_request(who, await queries.request_row(case_id))
-        request = await queries.request(case_id)
-        if request is None:
-            raise Rejected("request-not-found", "There is no such request.", status=404)
-        now = await queries.now()
+        row = seen_request(who, await queries.request_to_rank(case_id))
+        request, now = request_of(row), row["now"]
         choice = SqlChoice(queries.connection, served.census)
         ranking = await candidates(choice, request, now)
         one = await explained(choice, request, ranking, unit_id, now) if unit_id is not None else None
