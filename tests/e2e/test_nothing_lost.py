@@ -42,18 +42,21 @@ async def test_workers_killed_between_the_database_commit_and_the_offset_commit_
 async def _killed_between_its_commits(system: System, name: str) -> None:
     """Kill a worker that has stored what its group has not committed yet."""
     reader = name.split(maxsplit=1)[0]
-    worker = system.process(name)
-    for _ in range(500):
+
+    async def is_killed_ahead() -> bool:
+        worker = system.process(name)
         worker.pause()
+        if not await system.stored_ahead_of_committed(reader):
+            worker.resume()
+            return False
+        await system.kill9(name)
+        # Not, when a commit was on its way as the pause began.
         if await system.stored_ahead_of_committed(reader):
-            await system.kill9(name)
-            # Not, when a commit was on its way as the pause began.
-            if await system.stored_ahead_of_committed(reader):
-                return
-            worker = system.start(name)
-        worker.resume()
-        await asyncio.sleep(0.01)
-    pytest.fail("the offsets were committed each time")
+            return True
+        system.start(name)
+        return False
+
+    await eventually(is_killed_ahead, timeout=60, what=f"{reader} to be killed before its offsets were committed")
 
 
 async def test_a_relay_killed_between_sending_and_marking_sends_twice_and_nobody_notices(system: System) -> None:
