@@ -7,9 +7,9 @@ they are: in Utrecht they would send every patient to the city.
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Protocol
 
 from contracts.geography import UNKNOWN_ROAZ, Place, all_municipalities, roaz_regions
+from placement.domain.unit import Unit
 
 
 class Nearness(StrEnum):
@@ -22,18 +22,7 @@ class Nearness(StrEnum):
     ELDERS = "ELDERS"
 
 
-class Located(Protocol):
-    """What knows where it lies, as a `Place` does."""
-
-    @property
-    def municipality(self) -> str | None: ...
-    @property
-    def vr(self) -> str: ...
-    @property
-    def roaz(self) -> str: ...
-
-
-def nearness(wanted: Place, offered: Located) -> Nearness:
+def nearness(wanted: Place, offered: Place | Unit) -> Nearness:
     """How near the one place is to the other; as near as what is known of them says."""
     if wanted.municipality is not None and wanted.municipality == offered.municipality:
         return Nearness.GEMEENTE
