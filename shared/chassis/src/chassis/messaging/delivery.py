@@ -14,11 +14,11 @@ from typing import Any
 
 import structlog
 
-from chassis.database.sql import Connection, Database, Transaction
+from chassis.database.sql import Database, Transaction
 from chassis.errors import MustStop, Rejected, Unavailable
 from chassis.kafka.record import Record
 from chassis.messaging.parking import Aside, blocked_keys, is_fuse_blown, set_aside, supersede
-from chassis.messaging.positions import Positions
+from chassis.messaging.positions import Positions, lock_versions
 from chassis.messaging.reading import Broken, Handler, HasTopic, Reading, Received, Submissions, parse
 from chassis.observability import telemetry
 from chassis.observability.tracing import processing
@@ -31,13 +31,6 @@ _TRY_FOR_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 
-_LOCK = "select key, version from reader_versions where reader = $1 and topic = $2 and key = any($3::text[]) order by key for update"
-_MEET = """
-insert into reader_versions (reader, topic, key, version)
-select $1, $2, key, 0 from unnest($3::text[]) as k (key) order by key
-on conflict do nothing
-returning key, version
-"""
 
 Item = Received[Any] | Broken
 
@@ -109,7 +102,7 @@ class Delivery:
             verdicts = await submissions.take(tx, facts) if facts else ()
             rejected = [Aside(record, str(verdict)) for record, verdict in zip(facts, verdicts, strict=True) if verdict is not None]
             await set_aside(tx, self.reader, "rejected", rejected)
-            await self.positions.advance(tx.connection, submissions.topic, records)
+            await self.positions.advance(tx.connection, submissions.topic, records, {})
         return False
 
     async def _apply(self, reading: Reading, facts: Sequence[Record], records: Sequence[Record]) -> bool:
@@ -255,18 +248,6 @@ class _Batch:
             await self._reading.on_parked(self._tx, sorted(key for key in still_parked if key is not None), True)
         if lifted := [key for key in lifted if key not in still_parked]:
             await self._reading.on_parked(self._tx, lifted, False)
-
-
-async def lock_versions(connection: Connection, reader: str, topic: str, keys: Sequence[str]) -> dict[str, int]:
-    """Lock the version rows of these sorted keys and give what was applied last; 0 for a key never seen."""
-    if not keys:
-        return {}
-    versions: dict[str, int] = {}
-    # Whom somebody else has met between the first two looks is found by the third.
-    for statement in (_LOCK, _MEET, _LOCK):
-        if unmet := [key for key in keys if key not in versions]:
-            versions |= {row["key"]: row["version"] for row in await connection.fetch(statement, reader, topic, unmet)}
-    return versions
 
 
 def _says_nothing(topic: Topic, record: Record) -> bool:

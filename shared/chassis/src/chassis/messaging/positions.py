@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,6 +16,13 @@ from chassis.kafka.record import AGED_OUT, TOPIC_ID_HEADER, Record
 from chassis.settings import ServiceSettings
 from contracts.topic import Topic
 
+_LOCK = "select key, version from reader_versions where reader = $1 and topic = $2 and key = any($3::text[]) order by key for update"
+_MEET = """
+insert into reader_versions (reader, topic, key, version)
+select $1, $2, key, 0 from unnest($3::text[]) as k (key) order by key
+on conflict do nothing
+returning key, version
+"""
 # What was applied of each key and how far each partition was read are one statement: a batch has few others.
 # By key, said a second time: with statistics of a full table the join alone went through all keys of the topic, for 20 ms.
 # An owner's topic that is not compacted has no holes: a batch that begins beyond what was reached would be a jump. Where outsiders write
@@ -108,9 +114,7 @@ class Positions:
                     f"{topic.name}, partition {record.partition}: this is another topic now; rebuild this reader from its topics"
                 )
 
-    async def advance(
-        self, connection: Connection, topic: Topic, records: Iterable[Record], versions: Mapping[str, int] = MappingProxyType({})
-    ) -> bool:
+    async def advance(self, connection: Connection, topic: Topic, records: Iterable[Record], versions: Mapping[str, int]) -> bool:
         """Store the next offsets and the versions that were applied, in the transaction of the batch.
 
         Args:
@@ -157,6 +161,18 @@ class Positions:
                 raise MustStop(
                     f"{topic.name}, partition {partition}: records behind our position are gone; rebuild this reader from its topics"
                 )
+
+
+async def lock_versions(connection: Connection, reader: str, topic: str, keys: Sequence[str]) -> dict[str, int]:
+    """Lock the version rows of these sorted keys and give what was applied last; 0 for a key never seen."""
+    if not keys:
+        return {}
+    versions: dict[str, int] = {}
+    # Whom somebody else has met between the first two looks is found by the third.
+    for statement in (_LOCK, _MEET, _LOCK):
+        if unmet := [key for key in keys if key not in versions]:
+            versions |= {row["key"]: row["version"] for row in await connection.fetch(statement, reader, topic, unmet)}
+    return versions
 
 
 def _fault(log: Log, stored_id: str | None, stored_offset: int | None) -> str | None:

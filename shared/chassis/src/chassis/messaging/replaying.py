@@ -10,7 +10,8 @@ import asyncpg
 from chassis.database.sql import Database, Transaction
 from chassis.errors import Rejected
 from chassis.kafka.record import Record
-from chassis.messaging.delivery import is_next, lock_versions
+from chassis.messaging.delivery import is_next
+from chassis.messaging.positions import lock_versions
 from chassis.messaging.reading import Broken, Reading, Received, parse
 
 _LIST = """
